@@ -1,0 +1,32 @@
+package clock
+
+import "time"
+
+// Clock tells the time and makes timers.
+type Clock interface {
+	Now() time.Time
+	// NewTimer makes a timer that fires once, d from now; at once where d is not positive.
+	NewTimer(d time.Duration) Timer
+}
+
+// Timer fires once on C.
+type Timer interface {
+	C() <-chan time.Time
+	// Stop reports whether it kept the timer from firing. It may be called any number of times.
+	Stop() bool
+}
+
+// Real is the machine's clock.
+func Real() Clock { return realClock{} }
+
+type realClock struct{}
+
+func (realClock) Now() time.Time { return time.Now() }
+
+func (realClock) NewTimer(d time.Duration) Timer { return realTimer{time.NewTimer(d)} }
+
+type realTimer struct{ timer *time.Timer }
+
+func (t realTimer) C() <-chan time.Time { return t.timer.C }
+
+func (t realTimer) Stop() bool { return t.timer.Stop() }

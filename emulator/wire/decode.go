@@ -1,0 +1,94 @@
+package wire
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// Decode reads a request body into a pointer to one of this package's request types, the way the real service does:
+// unknown fields pass, field names are compared with their case (a misspelt "trackname" is not trackName), null counts
+// as absent. Bad syntax, a body that is no object, wrong types and absent required fields are decoding errors; the text
+// lists the top-level fields at fault, or the indexes of the items at fault (contract 1.1, 1.2).
+//
+// encoding/json alone cannot do this: it ignores case.
+func Decode(body []byte, into any) *Error {
+	var tree any
+	if err := json.Unmarshal(body, &tree); err != nil {
+		return Refuse(BodyUndecodable, "the body is not JSON: %v; send one JSON object", err)
+	}
+	object, isObject := tree.(map[string]any)
+	if !isObject {
+		return Refuse(BodyUndecodable, "the body is JSON but not an object; send one JSON object")
+	}
+	faults := assignObject(object, reflect.ValueOf(into).Elem())
+	if len(faults) == 0 {
+		return nil
+	}
+	problem := BodyFieldsInvalid
+	if _, isNewSession := into.(*NewSessionRequest); isNewSession {
+		problem = NewSessionBodyInvalid
+	}
+	list := strings.Join(faults, ",")
+	return Refuse(problem, "absent or of a wrong type: %s (a number is the index of an item); "+
+		"field names are case-sensitive", list).Fill(list)
+}
+
+// assignObject fills a struct and returns the faulty places: the field's name, or for a list the indexes of its items.
+func assignObject(object map[string]any, into reflect.Value) (faults []string) {
+	for i := range into.NumField() {
+		field := into.Type().Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		value := object[name]
+		if value == nil {
+			if field.Tag.Get("wire") == "required" {
+				faults = append(faults, name)
+			}
+			continue
+		}
+		list, isList := value.([]any)
+		if isList && field.Type.Kind() == reflect.Slice {
+			faults = append(faults, assignList(list, into.Field(i))...)
+			continue
+		}
+		if !assign(value, into.Field(i)) {
+			faults = append(faults, name)
+		}
+	}
+	return faults
+}
+
+func assignList(list []any, into reflect.Value) (faults []string) {
+	items := reflect.MakeSlice(into.Type(), len(list), len(list))
+	for i, value := range list {
+		if !assign(value, items.Index(i)) {
+			faults = append(faults, strconv.Itoa(i))
+		}
+	}
+	into.Set(items)
+	return faults
+}
+
+// assign sets one value and reports whether the JSON type fits the Go type.
+func assign(value any, into reflect.Value) bool {
+	if into.Kind() == reflect.Pointer {
+		into.Set(reflect.New(into.Type().Elem()))
+		return assign(value, into.Elem())
+	}
+	switch v := value.(type) {
+	case string:
+		if into.Kind() == reflect.String {
+			into.SetString(v)
+			return true
+		}
+	case bool:
+		if into.Kind() == reflect.Bool {
+			into.SetBool(v)
+			return true
+		}
+	case map[string]any:
+		return into.Kind() == reflect.Struct && len(assignObject(v, into)) == 0
+	}
+	return false
+}
