@@ -55,6 +55,7 @@ type association struct {
 	random [32]byte // the endpoint's client random: tells a retransmitted ClientHello from a new connection
 	path   atomic.Pointer[path]
 
+	cancel  context.CancelFunc // ends the handshake
 	records chan []byte
 	closed  chan struct{}
 	once    sync.Once
@@ -71,10 +72,11 @@ type association struct {
 	rtcp []byte // reused by sendRTCPLocked
 }
 
-func newAssociation(p *Peer, client bool, at path) *association {
+func newAssociation(p *Peer, client bool, at path, cancel context.CancelFunc) *association {
 	a := &association{
 		peer:    p,
 		client:  client,
+		cancel:  cancel,
 		records: make(chan []byte, dtlsQueue),
 		closed:  make(chan struct{}),
 		reading: deadline.New(),
@@ -216,7 +218,10 @@ func (a *association) push(record []byte) {
 
 // close ends the association; its goroutine is joined by the Peer.
 func (a *association) close() {
-	a.once.Do(func() { close(a.closed) })
+	a.once.Do(func() {
+		a.cancel()
+		close(a.closed)
+	})
 }
 
 // sendRTCP seals and sends one compound packet.

@@ -43,7 +43,7 @@ func newRoom(tb testing.TB, subscribers int) *room {
 	r.stream = &stream{ssrc: 1, section: publisher, clock: 90000, cache: newCache()}
 	for range subscribers {
 		p := newPeer(s)
-		a := newAssociation(p, false, path{sock: s.sockets[0], addr: sink.Addr()})
+		a := newAssociation(p, false, path{sock: s.sockets[0], addr: sink.Addr()}, func() {})
 		out, err := srtp.CreateContext(bytes.Repeat([]byte{1}, 16), bytes.Repeat([]byte{2}, 12), srtp.ProtectionProfileAeadAes128Gcm)
 		if err != nil {
 			tb.Fatal(err)

@@ -45,8 +45,6 @@ type Peer struct {
 	ufrag, pwd string
 	ssrc       uint32 // our own, in RTCP
 	sessionID  uint64 // o= line
-	ctx        context.Context
-	cancel     context.CancelFunc
 	done       chan struct{}
 
 	wg sync.WaitGroup // associations
@@ -84,15 +82,12 @@ type candidatePair struct {
 }
 
 func newPeer(s *SFU) *Peer {
-	ctx, cancel := context.WithCancel(context.Background())
 	p := &Peer{
 		sfu:           s,
 		ufrag:         randomLetters(16),
 		pwd:           randomLetters(32),
 		ssrc:          randomUint32(),
 		sessionID:     randomUint64() >> 2, // positive in every endpoint's integer type
-		ctx:           ctx,
-		cancel:        cancel,
 		done:          make(chan struct{}),
 		changed:       make(chan struct{}),
 		paths:         map[path]*candidatePair{},
@@ -136,7 +131,6 @@ func (p *Peer) Close() error {
 	p.setStateLocked(StateClosed)
 	p.mu.Unlock()
 
-	p.cancel()
 	p.sfu.forget(p)
 	p.endTracks()
 	if current != nil {
@@ -269,9 +263,10 @@ func (p *Peer) associateLocked(client bool, at path) {
 	if p.closing {
 		return
 	}
-	a := newAssociation(p, client, at)
+	ctx, cancel := context.WithCancel(context.Background())
+	a := newAssociation(p, client, at, cancel)
 	p.pending = a
-	p.wg.Go(func() { p.ended(a, a.run(p.ctx)) })
+	p.wg.Go(func() { p.ended(a, a.run(ctx)) })
 }
 
 // install makes an established association the one that carries media.
@@ -306,8 +301,9 @@ func (p *Peer) ended(a *association, err error) {
 	switch {
 	case p.pending == a:
 		p.pending = nil
+		closing := p.closing
 		p.mu.Unlock()
-		if p.ctx.Err() == nil {
+		if !closing {
 			p.sfu.log.Info("dtls handshake failed: the endpoint must connect again", "error", err)
 		}
 	case p.current.Load() != a || p.closing:
@@ -322,13 +318,6 @@ func (p *Peer) ended(a *association, err error) {
 		p.mu.Unlock()
 		p.endTracks()
 	}
-}
-
-// expectRestart prepares for a second DTLS connection: the endpoint's offer has moved the BUNDLE tag.
-func (p *Peer) expectRestart() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.restartUntil = time.Now().Add(restartGrace)
 }
 
 // remoteFingerprint waits for the SDP that carries it.

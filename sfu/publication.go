@@ -141,10 +141,10 @@ func (pub *Publication) layer(rid string) *stream {
 
 // firstRID is the layer that a pull without a wish gets: the first in byte order (contract 3.3).
 func (pub *Publication) firstRID() string {
-	first, any := "", false
+	first, found := "", false
 	for _, st := range *pub.peer.streams.Load() {
-		if st.section == pub.section && st.repairs == nil && (!any || st.rid < first) {
-			first, any = st.rid, true
+		if st.section == pub.section && st.repairs == nil && (!found || st.rid < first) {
+			first, found = st.rid, true
 		}
 	}
 	return first

@@ -115,14 +115,12 @@ func New(cfg Config) (*SFU, error) {
 }
 
 // start runs f on a goroutine that Close joins; f does not run after Close.
-func (s *SFU) start(f func()) bool {
+func (s *SFU) start(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return false
+	if !s.closed {
+		s.wg.Go(f)
 	}
-	s.wg.Go(f)
-	return true
 }
 
 // LocalAddrs are the addresses of the UDP sockets.

@@ -186,15 +186,15 @@ func (sub *Subscription) write(st *stream, burst []packet, w *worker) {
 // followLocked needs outMu. It switches to st when the layer's publisher has begun a new SSRC; ok is false for packets of
 // an SSRC that has been replaced.
 func (sub *Subscription) followLocked(st *stream, first *packet, now time.Time) (fresh, ok bool) {
-	current, any := sub.numbers.Current()
-	if any && current == st {
+	current, begun := sub.numbers.Current()
+	if begun && current == st {
 		return false, true
 	}
-	if any && st.age < current.age {
+	if begun && st.age < current.age {
 		return false, false
 	}
 	var elapsed uint32
-	if any {
+	if begun {
 		elapsed = uint32(now.Sub(sub.lastSent).Seconds() * float64(st.clock))
 	}
 	sub.numbers.Switch(st, first.seq, first.ts, elapsed)

@@ -1,0 +1,177 @@
+package session
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"time"
+
+	"github.com/callsemu/callsemu/emulator/wire"
+)
+
+// Mode says which apps exist.
+type Mode int
+
+// The modes of the command's --mode.
+const (
+	ModeDev  Mode = iota // an app comes into being when its id is first used, with any token
+	ModeReal             // seeded apps only, as at the real service
+)
+
+// ParseMode reads "dev" or "real".
+func ParseMode(s string) (Mode, error) {
+	switch s {
+	case "dev":
+		return ModeDev, nil
+	case "real":
+		return ModeReal, nil
+	}
+	return 0, fmt.Errorf("mode %q is neither dev nor real", s)
+}
+
+// String is the inverse of ParseMode.
+func (m Mode) String() string {
+	if m == ModeReal {
+		return "real"
+	}
+	return "dev"
+}
+
+// App is an application: its sessions see each other and nobody else's. It is handed out by Authorize.
+type App struct {
+	// fixed after construction
+	id     string
+	secret string
+	seeded bool
+
+	// guarded by Registry.mu
+	lastUsed time.Time
+	sessions map[string]*entry
+}
+
+// entry is a session with the names that it publishes at present.
+type entry struct {
+	session   *Session
+	published map[string]publication
+}
+
+func newApp(id, secret string, seeded bool, now time.Time) *App {
+	return &App{id: id, secret: secret, seeded: seeded, lastUsed: now, sessions: map[string]*entry{}}
+}
+
+// ID is the app's id as it stands in paths.
+func (a *App) ID() string { return a.id }
+
+// Authorize finds the app of a path and checks the bearer token, which is empty where the header was missing or of
+// another scheme. Missing token 401, unknown app 404, wrong secret of a seeded app 401 (contract 1.0, 9.2). In dev mode
+// an unknown app is made on the spot; beyond Rules.MaxDevApps the one without sessions that was unused longest goes.
+func (r *Registry) Authorize(appID, bearer string) (*App, error) {
+	if bearer == "" {
+		return nil, wire.Refuse(wire.Unauthorized, "app %s: no Authorization header with the scheme Bearer; "+
+			"send \"Authorization: Bearer <app secret>\"", appID)
+	}
+	app, evicted, err := r.authorize(appID, bearer)
+	if evicted != "" {
+		r.log.Info("app dropped", "app", evicted, "reason", "oldest idle one of too many", "limit", r.rules.MaxDevApps)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return app, nil
+}
+
+func (r *Registry) authorize(appID, bearer string) (app *App, evicted string, refusal *wire.Error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.clock.Now()
+	app, known := r.apps[appID]
+	if !known {
+		return r.makeAppLocked(appID, now)
+	}
+	if app.seeded && subtle.ConstantTimeCompare([]byte(app.secret), []byte(bearer)) != 1 {
+		return nil, "", wire.Refuse(wire.Unauthorized, "app %s: the token is not this app's secret; "+
+			"use the secret given with --app", appID)
+	}
+	app.lastUsed = now
+	return app, "", nil
+}
+
+// makeAppLocked needs Registry.mu.
+func (r *Registry) makeAppLocked(appID string, now time.Time) (app *App, evicted string, refusal *wire.Error) {
+	if r.mode == ModeReal {
+		return nil, "", wire.Refuse(wire.AppNotFound, "app %q is not seeded and the mode is real; "+
+			"seed it with --app ID:SECRET or use the mode dev", appID)
+	}
+	made, oldest := 0, (*App)(nil)
+	for _, other := range r.apps {
+		if other.seeded {
+			continue
+		}
+		made++
+		if len(other.sessions) == 0 && (oldest == nil || other.lastUsed.Before(oldest.lastUsed)) {
+			oldest = other
+		}
+	}
+	if made >= r.rules.MaxDevApps {
+		if oldest == nil {
+			return nil, "", wire.Refuse(wire.AppNotFound, "app %q: all %d apps of dev mode have live sessions; "+
+				"raise max-dev-apps", appID, made)
+		}
+		delete(r.apps, oldest.id)
+		evicted = oldest.id
+	}
+	app = newApp(appID, "", false, now)
+	r.apps[appID] = app
+	return app, evicted, nil
+}
+
+// add makes a session known to its app.
+func (r *Registry) add(s *Session) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return wire.Refuse(wire.Internal, "the emulator is stopping")
+	}
+	if r.apps[s.app.id] != s.app {
+		return wire.Refuse(wire.AppNotFound, "app %s was dropped between two steps of this request; send it again", s.app.id)
+	}
+	s.app.sessions[s.id] = &entry{session: s, published: map[string]publication{}}
+	return nil
+}
+
+// session finds a session of this app, nil if there is none.
+func (r *Registry) session(app *App, id string) *Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if entry := app.sessions[id]; entry != nil {
+		return entry.session
+	}
+	return nil
+}
+
+// find looks up a published track of this app, nil if there is none.
+func (r *Registry) find(app *App, sessionID, trackName string) publication {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if entry := app.sessions[sessionID]; entry != nil {
+		return entry.published[trackName]
+	}
+	return nil
+}
+
+// publish makes a track visible to the other sessions of the app, unless its session was dropped meanwhile.
+func (r *Registry) publish(s *Session, trackName string, pub publication) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if entry := s.app.sessions[s.id]; entry != nil {
+		entry.published[trackName] = pub
+	}
+}
+
+// unpublish hides a track from new pulls.
+func (r *Registry) unpublish(s *Session, trackName string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if entry := s.app.sessions[s.id]; entry != nil {
+		delete(entry.published, trackName)
+	}
+}

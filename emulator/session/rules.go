@@ -1,0 +1,126 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Rules are the timeouts and limits of the API. A field that is zero has its default (see RuleTable).
+type Rules struct {
+	TransportWait  time.Duration // how long a request waits for a connected transport before 425 (contract 2.2, 6)
+	MediaWait      time.Duration // how long a pull waits for first media before empty_track_error (contract 1.3, 3.6)
+	NeverConnected time.Duration // life of a session that never connects (contract 2.3)
+	LostWindow     time.Duration // how long a session outlives its connectivity (contract 2.3)
+	SilentTrack    time.Duration // a published track without packets for this long is collected (contract 2.3)
+	MaxTracks      int           // items in one tracks/new (contract 6)
+	MaxBody        int           // bytes of a request body (contract 6)
+	MaxDevApps     int           // apps that dev mode makes on first use, seeded ones not counted
+}
+
+// RuleInfo describes one rule for --help and --set.
+type RuleInfo struct {
+	Name    string
+	Default string
+	Help    string
+	Source  string
+}
+
+type rule struct {
+	RuleInfo
+	set func(r *Rules, value string) error
+}
+
+// RuleTable lists the rules in the order of --help.
+func RuleTable() []RuleInfo {
+	infos := make([]RuleInfo, 0, len(ruleTable))
+	for _, rule := range ruleTable {
+		infos = append(infos, rule.RuleInfo)
+	}
+	return infos
+}
+
+// Set gives the rule of that name a value: a duration such as 500ms, or a whole number; both above zero.
+func (r *Rules) Set(name, value string) error {
+	i := slices.IndexFunc(ruleTable, func(rule rule) bool { return rule.Name == name })
+	if i < 0 {
+		names := make([]string, 0, len(ruleTable))
+		for _, rule := range ruleTable {
+			names = append(names, rule.Name)
+		}
+		return fmt.Errorf("no rule is named %q; the rules are %s", name, strings.Join(names, ", "))
+	}
+	if err := ruleTable[i].set(r, value); err != nil {
+		return fmt.Errorf("rule %s: %w", name, err)
+	}
+	return nil
+}
+
+// WithDefaults returns the rules with every zero field at its default.
+func (r Rules) WithDefaults() Rules {
+	full := Rules{}
+	for _, rule := range ruleTable {
+		if err := rule.set(&full, rule.Default); err != nil {
+			panic("session: default of rule " + rule.Name + ": " + err.Error())
+		}
+	}
+	orDefault(&r.TransportWait, full.TransportWait)
+	orDefault(&r.MediaWait, full.MediaWait)
+	orDefault(&r.NeverConnected, full.NeverConnected)
+	orDefault(&r.LostWindow, full.LostWindow)
+	orDefault(&r.SilentTrack, full.SilentTrack)
+	orDefault(&r.MaxTracks, full.MaxTracks)
+	orDefault(&r.MaxBody, full.MaxBody)
+	orDefault(&r.MaxDevApps, full.MaxDevApps)
+	return r
+}
+
+var ruleTable = []rule{
+	{RuleInfo{"transport-wait", "5s", "how long a request waits for the session to connect before 425", "contract 2.2, 6"},
+		duration(func(r *Rules) *time.Duration { return &r.TransportWait })},
+	{RuleInfo{"media-wait", "8.2s", "how long a pull waits for the publisher's first packet before empty_track_error", "contract 1.3, 3.6"},
+		duration(func(r *Rules) *time.Duration { return &r.MediaWait })},
+	{RuleInfo{"never-connected", "60s", "life of a session that never connects", "contract 2.3, inferred"},
+		duration(func(r *Rules) *time.Duration { return &r.NeverConnected })},
+	{RuleInfo{"lost-window", "30s", "how long a session outlives its connectivity", "contract 2.3"},
+		duration(func(r *Rules) *time.Duration { return &r.LostWindow })},
+	{RuleInfo{"silent-track", "30s", "a published track without packets for this long is collected", "contract 2.3"},
+		duration(func(r *Rules) *time.Duration { return &r.SilentTrack })},
+	{RuleInfo{"max-tracks", "64", "tracks in one tracks/new", "contract 6"},
+		number(func(r *Rules) *int { return &r.MaxTracks })},
+	{RuleInfo{"max-body", "1048576", "bytes of a request body", "contract 6, inferred"},
+		number(func(r *Rules) *int { return &r.MaxBody })},
+	{RuleInfo{"max-dev-apps", "1000", "apps that dev mode makes on first use", "callsemu"},
+		number(func(r *Rules) *int { return &r.MaxDevApps })},
+}
+
+func duration(field func(*Rules) *time.Duration) func(*Rules, string) error {
+	return func(r *Rules, value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("%q is not a duration above zero such as 5s or 500ms", value)
+		}
+		*field(r) = d
+		return nil
+	}
+}
+
+func number(field func(*Rules) *int) func(*Rules, string) error {
+	return func(r *Rules, value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil || n <= 0 {
+			return fmt.Errorf("%q is not a whole number above zero", value)
+		}
+		*field(r) = n
+		return nil
+	}
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,57 @@
+package session
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDefaultsAreTheContractsValues(t *testing.T) {
+	want := Rules{
+		TransportWait: 5 * time.Second, MediaWait: 8200 * time.Millisecond, NeverConnected: time.Minute,
+		LostWindow: 30 * time.Second, SilentTrack: 30 * time.Second, MaxTracks: 64, MaxBody: 1 << 20, MaxDevApps: 1000,
+	}
+	if got := (Rules{}).WithDefaults(); got != want {
+		t.Errorf("defaults are %+v, want %+v", got, want)
+	}
+	if got := (Rules{MaxTracks: 2}).WithDefaults().MaxTracks; got != 2 {
+		t.Errorf("a value that was set became %d", got)
+	}
+}
+
+func TestEveryRuleCanBeSetAndIsDescribed(t *testing.T) {
+	table := RuleTable()
+	if fields := reflect.TypeFor[Rules]().NumField(); len(table) != fields {
+		t.Fatalf("%d rules in the table, %d fields", len(table), fields)
+	}
+	for _, info := range table {
+		if info.Help == "" || info.Source == "" {
+			t.Errorf("rule %s lacks help or source", info.Name)
+		}
+		changed, value := Rules{}.WithDefaults(), "7"
+		if strings.HasSuffix(info.Default, "s") {
+			value = "7s"
+		}
+		if err := changed.Set(info.Name, value); err != nil {
+			t.Errorf("set %s: %v", info.Name, err)
+		}
+		if changed == (Rules{}).WithDefaults() {
+			t.Errorf("setting %s changed nothing", info.Name)
+		}
+	}
+}
+
+func TestBadRuleValuesAreRefused(t *testing.T) {
+	for _, c := range [][2]string{
+		{"no-such-rule", "1"}, {"media-wait", "soon"}, {"media-wait", "0s"}, {"media-wait", "-1s"}, {"media-wait", "5"},
+		{"max-tracks", "many"}, {"max-tracks", "0"}, {"max-tracks", "-1"}, {"max-tracks", "1.5"},
+	} {
+		var r Rules
+		if err := r.Set(c[0], c[1]); err == nil || r != (Rules{}) {
+			t.Errorf("%s=%s: error %v, rules %+v", c[0], c[1], err, r)
+		} else if !strings.Contains(err.Error(), c[0]) {
+			t.Errorf("%s=%s: the error names no rule: %v", c[0], c[1], err)
+		}
+	}
+}
