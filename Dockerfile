@@ -1,0 +1,17 @@
+# Nothing but one static binary. Any builder will do: no BuildKit feature is used.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /callsemu ./cmd/callsemu
+
+FROM scratch
+COPY --from=build /callsemu /callsemu
+USER 65532:65532
+# All of the container's addresses, not just its loopback, must answer: published ports and other
+# containers arrive at eth0.
+ENV CALLSEMU_LISTEN=0.0.0.0:1473 CALLSEMU_STUN=0.0.0.0:3478
+EXPOSE 1473/tcp 1473/udp 3478/tcp 3478/udp
+HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=3 CMD ["/callsemu", "healthcheck"]
+ENTRYPOINT ["/callsemu"]

@@ -1,0 +1,50 @@
+# The two commands that matter: `go run ./cmd/callsemu` and `make test`.
+
+GO       ?= go
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+.PHONY: help test check unit e2e tools build lint bench fuzz compose-test clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: ## everything: formatting, vet, tests with the race detector, real browsers
+	scripts/tools.sh gcc node browsers
+	$(MAKE) --no-print-directory check
+	$(MAKE) --no-print-directory unit
+	$(MAKE) --no-print-directory e2e
+
+check: ## gofmt and go vet
+	scripts/gofmt.sh
+	$(GO) vet ./...
+
+unit: ## the Go tests with the race detector
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+e2e: ## the browser tests (Chromium, Firefox, partytracks)
+	cd e2e && npm ci --no-audit --no-fund && npm test
+
+tools: ## install or name what the tests need (C compiler, Node.js, browsers)
+	scripts/tools.sh gcc node browsers
+
+build: ## a static binary: bin/callsemu
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/callsemu ./cmd/callsemu
+
+lint: ## golangci-lint, and shellcheck where it is installed
+	$(GO) run $(GOLANGCI) run ./...
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run scripts/*.sh; \
+	else echo "shellcheck is not installed: shell scripts were not checked"; fi
+
+bench: ## the Go benchmarks, allocations included
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## every fuzz target for FUZZTIME (20s) each
+	scripts/fuzz.sh $(FUZZTIME)
+
+compose-test: ## build the image, start docker compose, pull media from outside and from a second container
+	scripts/compose-test.sh
+
+clean: ## remove what the targets above built
+	rm -rf bin dist e2e/node_modules e2e/test-results

@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# Proves the image and docker-compose.yml: builds the image, brings the file up as it is, and pulls media from outside
+# the container (through the published ports, UDP and TCP) and from a second container.
+#
+# It uses the Docker engine that is running. Where there is none it installs Debian's (as root), starts one in a
+# network namespace of its own, so that the machine's interfaces and firewall stay as they are, and stops it at the end.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+engine_wait=60  # seconds until a new engine answers
+health_wait=60  # seconds until the container is healthy
+pull_wait=300   # seconds for the base image
+base_image=$(awk '$1 == "FROM" { print $2; exit }' Dockerfile)
+project=callsemu-test
+work=${COMPOSE_TEST_WORK:-}
+compose=()
+publisher=
+passed=0
+failed=0
+
+log() { printf '%s\n' "$*" >&2; }
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+	local until=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$until" ] || return 1
+		sleep 0.5
+	done
+}
+
+# step NAME COMMAND...: counts what passed and what failed. (A function called here is not stopped by set -e.)
+step() {
+	local name=$1
+	shift
+	if "$@" >"$work/step.log" 2>&1; then
+		passed=$((passed + 1))
+		echo "ok: $name"
+		tail -n 1 "$work/step.log" | sed 's/^/    /'
+	else
+		failed=$((failed + 1))
+		echo "FAILED: $name"
+		sed 's/^/    /' "$work/step.log"
+	fi
+}
+
+# own_engine starts this script again beside an engine of its own. The namespaces' end is the end of all that runs in them.
+own_engine() {
+	if [ "$(id -u)" -ne 0 ]; then
+		log "No Docker engine answers. Start one (sudo systemctl start docker) and try again."
+		exit 1
+	fi
+	scripts/tools.sh docker
+	go mod download # there is no network in what follows
+	work=$(mktemp -d)
+	export COMPOSE_TEST_WORK=$work DOCKER_HOST=unix://$work/docker.sock
+	# shellcheck disable=SC2016 # the inner shell expands these
+	unshare --net --mount --pid --fork --kill-child --mount-proc -- "$BASH" -c '
+		ip link set lo up
+		dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/dockerd.pid" \
+			--host "$DOCKER_HOST" --storage-driver vfs >"$1/dockerd.log" 2>&1 &
+		engine=$!
+		trap "kill $engine; wait $engine" EXIT
+		scripts/compose-test.sh
+	' bash "$work" && status=0 || status=$?
+	rm -rf "$work"
+	exit "$status"
+}
+
+# build_image builds what the Dockerfile says; without its base image only the last stage, around a local binary.
+build_image() {
+	if docker image inspect "$base_image" >/dev/null 2>&1 || timeout "$pull_wait" docker pull -q "$base_image"; then
+		docker build -t callsemu .
+		return
+	fi
+	echo "no $base_image to be had: building the last stage around a local binary"
+	local context=$work/image
+	mkdir -p "$context" &&
+		CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$context/callsemu" ./cmd/callsemu &&
+		awk '/^FROM scratch/ { last = 1 } last' Dockerfile | sed 's/^COPY --from=build /COPY /' >"$context/Dockerfile" &&
+		docker build -q -t callsemu "$context"
+}
+
+build_peer() {
+	local context=$work/peer
+	mkdir -p "$context" &&
+		CGO_ENABLED=0 go build -o "$context/composepeer" ./scripts/composepeer &&
+		printf 'FROM scratch\nCOPY composepeer /composepeer\nUSER 65532:65532\nENTRYPOINT ["/composepeer"]\n' >"$context/Dockerfile" &&
+		docker build -q -t callsemu-composepeer "$context"
+}
+
+healthy() {
+	[ "$(docker inspect -f '{{.State.Health.Status}}' "$container")" = healthy ]
+}
+
+stops_cleanly() {
+	docker stop -t 5 "$container"
+	[ "$(docker inspect -f '{{.State.ExitCode}}' "$container")" = 0 ]
+}
+
+# published_on_loopback_only fails if any port is reachable from another machine.
+published_on_loopback_only() {
+	local ports
+	ports=$(docker port "$container")
+	echo "${ports//$'\n'/; }"
+	[ -n "$ports" ] && ! grep -v ' -> 127\.0\.0\.1:' <<<"$ports"
+}
+
+publisher_says_session() { [ -s "$work/session" ]; }
+
+peer_outside() { "$work/peer/composepeer" "$@"; }
+
+peer_in_container() {
+	docker run --rm --network "${project}_default" callsemu-composepeer "$@"
+}
+
+# try_compose COMPOSE...: one implementation of compose, from up to down.
+try_compose() {
+	log "--- $*"
+	compose=("$@")
+	"$@" -p "$project" up -d --no-build
+	container=$("$@" -p "$project" ps -q callsemu)
+	step "$1: the container's health check passes" wait_for "$health_wait" healthy
+	step "$1: ports are published on 127.0.0.1 only" published_on_loopback_only
+
+	"$work/peer/composepeer" publish -only 127.0.0.1 >"$work/session" 2>"$work/publisher.log" &
+	publisher=$!
+	step "$1: publish from outside through the published port" wait_for 30 publisher_says_session
+	local session
+	session=$(cat "$work/session")
+	step "$1: pull from outside, UDP" peer_outside pull -session "$session" -only 127.0.0.1
+	step "$1: pull from outside, TCP" peer_outside pull -session "$session" -only 127.0.0.1 -tcp
+	step "$1: pull from outside, any candidate" peer_outside pull -session "$session"
+	step "$1: pull from a second container" peer_in_container pull -url http://callsemu:1473 -session "$session"
+	step "$1: pull from a second container, TCP" peer_in_container pull -url http://callsemu:1473 -session "$session" -tcp
+	stop_publisher
+	step "$1: SIGTERM ends the container with status 0" stops_cleanly
+
+	if [ "$failed" -gt 0 ]; then
+		log "--- the publisher said"
+		cat "$work/publisher.log" >&2
+		log "--- the container said"
+		docker logs --tail 40 "$container" >&2
+	fi
+	take_down
+}
+
+take_down() {
+	stop_publisher
+	[ ${#compose[@]} -eq 0 ] || "${compose[@]}" -p "$project" down -t 5
+	compose=()
+}
+
+cleanup() {
+	take_down
+	[ -n "${COMPOSE_TEST_WORK:-}" ] || rm -rf "$work" # else it belongs to own_engine
+}
+
+stop_publisher() {
+	[ -z "$publisher" ] || kill "$publisher" 2>/dev/null || true
+	publisher=
+}
+
+if [ -n "$work" ]; then
+	wait_for "$engine_wait" docker info || { log "the engine did not start:"; tail -20 "$work/dockerd.log" >&2; exit 1; }
+elif docker info >/dev/null 2>&1; then
+	work=$(mktemp -d)
+else
+	own_engine
+fi
+
+trap cleanup EXIT
+step "the image builds" build_image
+step "the test's client builds" build_peer
+[ "$failed" -eq 0 ] || exit 1
+
+composes=0
+if docker compose version >/dev/null 2>&1; then
+	composes=$((composes + 1))
+	try_compose docker compose
+fi
+if command -v docker-compose >/dev/null; then
+	composes=$((composes + 1))
+	try_compose docker-compose
+fi
+[ "$composes" -gt 0 ] || { log "neither docker compose nor docker-compose is installed"; exit 1; }
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
