@@ -210,7 +210,7 @@ func interchangeable(known, c sdp.Codec) bool {
 	}
 	switch {
 	case c.Is("H264"):
-		return strings.Contains(known.Parameter, "packetization-mode=1")
+		return strings.Contains(known.Parameter, "packetization-mode=1") && strings.Contains(known.Parameter, "profile-level-id=42")
 	case c.Is("VP9"):
 		return !strings.Contains(known.Parameter, "profile-id=") || strings.Contains(known.Parameter, "profile-id=0")
 	}

@@ -1,0 +1,86 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { poll } from './poll.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const buildDir = fileURLToPath(new URL('../.build/', import.meta.url));
+
+// binary names the callsemu program under test: CALLSEMU_BIN, or one built from the work tree.
+export function binary() {
+  if (!process.env.CALLSEMU_BIN) {
+    mkdirSync(buildDir, { recursive: true });
+    const path = `${buildDir}callsemu`;
+    const built = spawnSync('go', ['build', '-o', path, './cmd/callsemu'], { cwd: root, encoding: 'utf8' });
+    if (built.status !== 0) throw new Error(`go build: ${built.error ?? built.stderr}`);
+    process.env.CALLSEMU_BIN = path;
+  }
+  return process.env.CALLSEMU_BIN;
+}
+
+// Emulator is one running callsemu process with one seeded app; ports are the kernel's choice.
+export class Emulator {
+  // appId has 32 and secret 64 hexadecimal characters, as the real service's have (contract 0.3).
+  appId = randomBytes(16).toString('hex');
+  secret = randomBytes(32).toString('hex');
+  baseUrl = '';
+  #process;
+  #exited;
+  #output = { stdout: '', stderr: '' };
+
+  static async start(...flags) {
+    const emulator = new Emulator();
+    await emulator.#start(flags);
+    return emulator;
+  }
+
+  async #start(flags) {
+    const args = ['--listen', '127.0.0.1:0', '--stun', 'off', '--app', `${this.appId}:${this.secret}`, ...flags];
+    this.#process = spawn(binary(), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#exited = once(this.#process, 'exit');
+    process.once('exit', () => this.#process.kill());
+    for (const name of ['stdout', 'stderr']) {
+      this.#process[name].setEncoding('utf8').on('data', (text) => (this.#output[name] += text));
+    }
+    try {
+      this.baseUrl = await this.#whenRunning('start message with the base URL', () => this.#announced());
+      const ready = new URL('/readyz', this.baseUrl);
+      await this.#whenRunning('ready', async () => (await fetch(ready).catch(() => ({}))).ok);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  // announced finds the base URL in the start message once the line is complete.
+  #announced() {
+    const lines = this.#output.stdout.split('\n').slice(0, -1);
+    const url = lines.map((line) => line.match(/https?:\/\/[^\s"']+/)?.[0]).find(Boolean);
+    return url && `${new URL(url).origin}/v1`;
+  }
+
+  #whenRunning(what, probe) {
+    const guarded = () => {
+      const { exitCode } = this.#process;
+      if (exitCode !== null) throw new Error(`callsemu ended with ${exitCode}\n${this.log}`);
+      return probe();
+    };
+    return poll(`callsemu: ${what}`, guarded, { every: 20, describe: () => this.log });
+  }
+
+  // log is everything that the process has written so far.
+  get log() {
+    return `${this.#output.stdout}\n${this.#output.stderr}`;
+  }
+
+  // stop asks for a clean end and returns the exit status.
+  async stop() {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill('SIGTERM');
+    const lateKill = setTimeout(() => this.#process.kill('SIGKILL'), 5_000);
+    const [status, signal] = await this.#exited;
+    clearTimeout(lateKill);
+    return status ?? signal;
+  }
+}

@@ -1,0 +1,66 @@
+import { Emulator } from './emulator.js';
+import { Site } from './site.js';
+import { Tab } from './tab.js';
+
+// Stage is what a scenario plays on: one emulator, one site, and the pages that it opened.
+export class Stage {
+  #tabs = [];
+
+  static async start() {
+    const stage = new Stage();
+    stage.emulator = await Emulator.start();
+    stage.site = await Site.start(stage.emulator);
+    return stage;
+  }
+
+  async stop() {
+    await this.site.stop();
+    return this.emulator.stop();
+  }
+
+  // page opens a page that calls the API itself and has a session.
+  async page({ browser, name, ...settings } = {}) {
+    const { baseUrl, appId, secret } = this.emulator;
+    const config = { baseUrl, appId, secret, ...settings };
+    const tab = await this.#open('calls.html', { browser, name, config });
+    tab.sessionId = await tab.call('open');
+    return tab;
+  }
+
+  // party opens a page of Cloudflare's partytracks client.
+  party({ browser, name } = {}) {
+    return this.#open('partytracks.html', { browser, name });
+  }
+
+  async #open(file, options) {
+    const tab = await Tab.open(`${this.site.url}/${file}`, options);
+    this.#tabs.push(tab);
+    return tab;
+  }
+
+  // play runs one scenario, closes its pages, and adds the pages' state to a failure.
+  async play(name, act) {
+    try {
+      await act(this);
+      await Promise.all(this.#tabs.map((tab) => tab.shoot(name).catch(() => {})));
+    } catch (error) {
+      await Promise.all(this.#tabs.map((tab) => tab.shoot(`FAILED ${name}`).catch(() => {})));
+      error.stack += await this.#report(); // the stack is what the reporter prints
+      throw error;
+    } finally {
+      await Promise.all(this.#tabs.splice(0).map((tab) => tab.close().catch(() => {})));
+    }
+  }
+
+  async #report() {
+    const states = await Promise.all(this.#tabs.map((tab) => tab.state()));
+    const pages = states.map(({ history = [], ...rest }) => JSON.stringify({ ...rest, calls: history.map(inShort) }));
+    const log = this.emulator.log.split('\n').slice(-25);
+    return `\n${[...pages, ...log].join('\n')}`;
+  }
+}
+
+// inShort leaves the bodies out; the folder E2E_SHOTS gets them with their SDP.
+function inShort({ method = '', path, endpoint, status = '' }) {
+  return `${method} ${path ?? endpoint} ${status}`;
+}

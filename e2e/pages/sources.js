@@ -1,0 +1,36 @@
+// camera gives a track of the browser's (fake) camera, small enough for a software encoder beside others.
+export async function camera() {
+  const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 360, frameRate: 20 } });
+  return stream.getVideoTracks()[0];
+}
+
+export async function microphone() {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  return stream.getAudioTracks()[0];
+}
+
+// painted gives a video track of one colour with a light bar that wanders through it, so that a receiver can tell
+// which track it shows and that the picture moves.
+export function painted(colour) {
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [320, 180];
+  document.body.append(canvas);
+  const context = canvas.getContext('2d');
+  let x = 0;
+  const paint = () => {
+    context.fillStyle = colour;
+    context.fillRect(0, 0, 320, 180);
+    context.fillStyle = 'white';
+    context.fillRect(x, 0, 40, 180);
+    x = (x + 8) % 320;
+    requestAnimationFrame(paint);
+  };
+  paint();
+  return canvas.captureStream(20).getVideoTracks()[0];
+}
+
+export async function sourceOf(name) {
+  if (name === 'camera') return camera();
+  if (name === 'microphone') return microphone();
+  return painted(name);
+}
