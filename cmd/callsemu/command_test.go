@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait that should be short.
+const patience = 20 * time.Second
+
+// TestCommand runs the built binary: what users and scripts see of it.
+func TestCommand(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "callsemu")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	t.Run("wrong settings are one line and status 1", func(t *testing.T) { wrongSettings(t, binary) })
+	t.Run("serves until the first signal", func(t *testing.T) { servesUntilSignal(t, binary) })
+	t.Run("wait gives up", func(t *testing.T) { waitGivesUp(t, binary) })
+	t.Run("help names every setting and rule", func(t *testing.T) { helpNamesAll(t, binary) })
+	t.Run("version", func(t *testing.T) { printsVersion(t, binary) })
+}
+
+// result is what a process left behind.
+type result struct {
+	stdout, stderr string
+	status         int
+}
+
+// runToEnd runs the binary with extra environment variables and waits for its end.
+func runToEnd(t *testing.T, binary string, env []string, args ...string) result {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Env = append(os.Environ(), env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+func wrongSettings(t *testing.T, binary string) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	taken := busy.Addr().String()
+	free := []string{"--listen=127.0.0.1:0", "--media=127.0.0.1", "--stun=off"}
+	for _, c := range []struct {
+		name string
+		env  string
+		args []string
+		want []string // in the line
+	}{
+		{"unknown flag", "", []string{"--fast"}, []string{"--fast", "--help"}},
+		{"unknown command", "", []string{"server"}, []string{"server", "--help"}},
+		{"mode", "", []string{"--mode=prod"}, []string{"--mode", "real"}},
+		{"emu", "", []string{"--emu=yes"}, []string{"--emu", "off"}},
+		{"log level", "CALLSEMU_LOG_LEVEL=loud", nil, []string{"--log-level", "debug"}},
+		{"listen", "", []string{"--listen=here"}, []string{"--listen here", "127.0.0.1:1473"}},
+		{"listen by variable", "CALLSEMU_LISTEN=here", nil, []string{"--listen here"}},
+		{"busy port", "", []string{"--listen=" + taken}, []string{"--listen " + taken, "in use"}},
+		{"busy stun port", "", append(free[:2:2], "--stun="+taken), []string{"--stun " + taken, "--stun off"}},
+		{"address elsewhere", "", []string{"--listen=203.0.113.9:0"}, []string{"--listen", "not an address of this machine"}},
+		{"media elsewhere", "", []string{"--listen=127.0.0.1:0", "--media=203.0.113.9"}, []string{"--media", "not an address of this machine"}},
+		{"advertise", "", append(free, "--advertise=my.host"), []string{"--advertise my.host"}},
+		{"app without secret", "", append(free, "--app=shop"), []string{"--app", "ID:SECRET"}},
+		{"app twice", "", append(free, "--app=shop:a,shop:b"), []string{"--app shop", "twice"}},
+		{"unknown rule", "", append(free, "--set=speed=9"), []string{"--set speed=9", "transport-wait"}},
+		{"rule without value", "", append(free, "--set=max-body"), []string{"--set max-body", "NAME=VALUE"}},
+		{"rule out of range", "", append(free, "--set=max-body=-1"), []string{"--set max-body=-1", "above zero"}},
+		{"wait url", "", []string{"wait", "--url=here"}, []string{"--url here"}},
+		{"healthcheck port", "", []string{"healthcheck", "--listen=127.0.0.1:0"}, []string{"--listen"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var env []string
+			if c.env != "" {
+				env = []string{c.env}
+			}
+			got := runToEnd(t, binary, env, c.args...)
+			if got.status != 1 || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 {
+				t.Fatalf("status %d, stdout %q, stderr %q", got.status, got.stdout, got.stderr)
+			}
+			for _, part := range append(c.want, "callsemu: ") {
+				if !strings.Contains(got.stderr, part) {
+					t.Errorf("no %q in %q", part, got.stderr)
+				}
+			}
+		})
+	}
+}
+
+// served is a running emulator.
+type served struct {
+	cmd     *exec.Cmd
+	baseURL string
+	message string
+	log     *bytes.Buffer // complete after wait
+	ended   chan error
+}
+
+// serve starts the binary and reads its start message.
+func serve(t *testing.T, binary string, env []string, args ...string) *served {
+	t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(os.Environ(), env...)
+	s := &served{cmd: cmd, log: new(bytes.Buffer), ended: make(chan error, 1)}
+	cmd.Stderr = s.log
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	lines := bufio.NewReader(stdout)
+	for !strings.Contains(s.message, "deviates") {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			_ = cmd.Wait()
+			t.Fatalf("start message %q ends with %v; log %q", s.message, err, s.log)
+		}
+		s.message += line
+	}
+	s.baseURL = regexp.MustCompile(`http://\S+/v1`).FindString(s.message)
+	go func() { // ends with the process, which the test waits for
+		_, _ = io.Copy(io.Discard, lines)
+		s.ended <- cmd.Wait()
+	}()
+	return s
+}
+
+// stop sends the signal and waits for the end within the promised second, with some patience for a busy machine.
+func (s *served) stop(t *testing.T, signal os.Signal) {
+	t.Helper()
+	began := time.Now()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-s.ended:
+		if err != nil {
+			t.Errorf("%v: %v; log %q", signal, err, s.log)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("%v: took %v", signal, took)
+		}
+	case <-time.After(patience):
+		t.Fatalf("%v: still runs", signal)
+	}
+}
+
+func servesUntilSignal(t *testing.T, binary string) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		env := []string{"CALLSEMU_LISTEN=127.0.0.1:0", "CALLSEMU_STUN=127.0.0.1:0", "CALLSEMU_MEDIA=127.0.0.1",
+			"CALLSEMU_APP=shop:sesame,other:token", "CALLSEMU_MODE=", "CALLSEMU_LOG_FORMAT=json"}
+		s := serve(t, binary, env)
+		for _, part := range []string{"base URL", s.baseURL, "other", "token", "udp 127.0.0.1:", "tcp 127.0.0.1:",
+			"stun:127.0.0.1:", "DEV-1"} {
+			if !strings.Contains(s.message, part) {
+				t.Errorf("no %q in the start message\n%s", part, s.message)
+			}
+		}
+		if got := runToEnd(t, binary, nil, "wait", "--url="+s.baseURL, "--timeout="+patience.String()); got.status != 0 {
+			t.Errorf("wait: %+v", got)
+		}
+		listen := "CALLSEMU_LISTEN=" + strings.TrimSuffix(strings.TrimPrefix(s.baseURL, "http://"), "/v1")
+		if got := runToEnd(t, binary, []string{listen}, "healthcheck"); got.status != 0 {
+			t.Errorf("healthcheck: %+v", got)
+		}
+		s.stop(t, signal)
+	}
+}
+
+func waitGivesUp(t *testing.T, binary string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	_ = ln.Close() // nobody listens there now
+	got := runToEnd(t, binary, nil, "wait", "--url=http://"+addr, "--timeout=100ms")
+	if got.status != 1 || !strings.Contains(got.stderr, "not ready within 100ms") || strings.Count(got.stderr, "\n") != 1 {
+		t.Errorf("wait: %+v", got)
+	}
+	got = runToEnd(t, binary, nil, "healthcheck", "--listen="+addr)
+	if got.status != 1 || !strings.Contains(got.stderr, "not healthy") {
+		t.Errorf("healthcheck: %+v", got)
+	}
+}
+
+func helpNamesAll(t *testing.T, binary string) {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}} {
+		got := runToEnd(t, binary, nil, args...)
+		if got.status != 0 || got.stderr != "" {
+			t.Fatalf("%v: %+v", args, got)
+		}
+		for _, part := range []string{"--listen", "--media", "--advertise", "--stun", "--mode", "--app", "--set", "--emu",
+			"--log-format", "--log-level", "CALLSEMU_LISTEN", "CALLSEMU_LOG_LEVEL", "transport-wait", "max-dev-apps"} {
+			if !strings.Contains(got.stdout, part) {
+				t.Errorf("%v: no %q", args, part)
+			}
+		}
+	}
+}
+
+func printsVersion(t *testing.T, binary string) {
+	got := runToEnd(t, binary, nil, "version")
+	if got.status != 0 || !regexp.MustCompile(`^callsemu \S+ \(.*go1\.\S+\)\n$`).MatchString(got.stdout) {
+		t.Errorf("got %+v", got)
+	}
+}

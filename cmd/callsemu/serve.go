@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/callsemu/callsemu/emulator"
+)
+
+// streams are the process's outputs: the start message and answers go to stdout, the log to stderr.
+type streams struct {
+	stdout, stderr io.Writer
+}
+
+type serveCommand struct {
+	settings
+}
+
+// Run serves until ctx ends.
+func (s *serveCommand) Run(ctx context.Context, out streams) error {
+	cfg, err := s.config(out.stderr)
+	if err != nil {
+		return err
+	}
+	e, err := emulator.New(cfg)
+	if err != nil {
+		return err
+	}
+	e.Start()
+	_, _ = io.WriteString(out.stdout, startMessage(e, len(cfg.Apps) == 0, s.Mode))
+	<-ctx.Done()
+	return e.Close()
+}
+
+// startMessage is what a user needs for the first call.
+func startMessage(e *emulator.Emulator, madeUp bool, mode string) string {
+	var b strings.Builder
+	row := func(name, value string) { fmt.Fprintf(&b, "  %-10s %s\n", name, value) }
+	b.WriteString("callsemu " + version() + "\n")
+	row("base URL", e.BaseURL())
+	row("app id", e.AppID())
+	row("secret", e.Secret()+credentialNote(madeUp, mode))
+	row("media", mediaText(e))
+	stun := e.STUNURL()
+	if stun == "" {
+		stun = "off"
+	}
+	row("STUN", stun)
+	var deviations []string
+	for _, d := range e.Deviations() {
+		deviations = append(deviations, d.ID+" "+d.Text)
+	}
+	row("deviates", strings.Join(deviations, "; "))
+	return b.String()
+}
+
+func credentialNote(madeUp bool, mode string) string {
+	switch {
+	case mode == "dev":
+		return "  (any other app id works too, with any token)"
+	case madeUp:
+		return "  (new in every run; --app ID:SECRET sets them)"
+	}
+	return ""
+}
+
+func mediaText(e *emulator.Emulator) string {
+	var list []string
+	for _, c := range e.Candidates() {
+		protocol := "udp"
+		if c.TCP {
+			protocol = "tcp"
+		}
+		list = append(list, protocol+" "+c.Addr.String())
+	}
+	return strings.Join(list, ", ")
+}

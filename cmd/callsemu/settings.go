@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/callsemu/callsemu/emulator"
+	"github.com/callsemu/callsemu/emulator/session"
+)
+
+// commandLine is the whole command line.
+type commandLine struct {
+	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the emulator; the same as no sub-command."`
+	Wait        waitCommand        `cmd:"" help:"Wait until an emulator is ready for media."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Status 0 if the emulator in this container is ready, for HEALTHCHECK."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+// settings is the one table of what can be set. Every row is a flag and an environment variable.
+type settings struct {
+	Listen    string   `default:"127.0.0.1:1473" env:"CALLSEMU_LISTEN" help:"IP:PORT of the API over HTTP, and of ICE over TCP. 127.0.0.1 covers [::1] too; 0.0.0.0 takes every address. Port 0 picks a free one."`
+	Media     []string `default:"auto" env:"CALLSEMU_MEDIA" help:"Where ICE over UDP listens, on the API's port number: auto is loopback and this machine's own addresses; a list of addresses replaces it; 127.0.0.1 keeps media on this machine (Firefox will not connect to it)."`
+	Advertise []string `env:"CALLSEMU_ADVERTISE" placeholder:"IP[:PORT]" help:"Offer these addresses to clients instead of the own ones; for NAT and published container ports. Up to 3."`
+	STUN      string   `name:"stun" default:"127.0.0.1:3478" env:"CALLSEMU_STUN" help:"IP:PORT of a STUN server over UDP and TCP; off leaves it out."`
+	Mode      string   `default:"dev" enum:"dev,real" env:"CALLSEMU_MODE" help:"dev accepts any app id with any bearer token; real knows the apps of --app only."`
+	App       []string `env:"CALLSEMU_APP" placeholder:"ID:SECRET" help:"An app whose secret is checked in both modes. Repeatable. Without it one is made up and printed."`
+	Set       []string `env:"CALLSEMU_SET" placeholder:"NAME=VALUE" help:"Change a limit or timeout of the API. Repeatable; the names are below."`
+	Emu       string   `default:"on" enum:"on,off" env:"CALLSEMU_EMU" help:"on or off: the /_emu/ zone, which the real service does not have."`
+	LogFormat string   `default:"text" enum:"text,json" env:"CALLSEMU_LOG_FORMAT" help:"text or json: form of the log on stderr, one line per API call."`
+	LogLevel  string   `default:"info" enum:"debug,info,warn,error" env:"CALLSEMU_LOG_LEVEL" help:"debug, info, warn or error. From warn on, only refused calls and troubles are logged."`
+}
+
+// config turns the settings into the emulator's. Addresses are checked there.
+func (s settings) config(log io.Writer) (emulator.Config, error) {
+	cfg := emulator.Config{
+		Listen:    s.Listen,
+		Media:     s.Media,
+		Advertise: s.Advertise,
+		STUN:      s.STUN,
+		HideEmu:   s.Emu == "off",
+		Logger:    s.logger(log),
+	}
+	if s.Mode == "real" {
+		cfg.Mode = session.ModeReal
+	}
+	var err error
+	if cfg.Apps, err = parseApps(s.App); err != nil {
+		return cfg, err
+	}
+	cfg.Rules, err = parseRules(s.Set)
+	return cfg, err
+}
+
+func (s settings) logger(w io.Writer) *slog.Logger {
+	var options slog.HandlerOptions
+	var level slog.Level
+	if level.UnmarshalText([]byte(s.LogLevel)) == nil { // kong let only names of levels pass
+		options.Level = level
+	}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, &options))
+	}
+	return slog.New(slog.NewTextHandler(w, &options))
+}
+
+func parseApps(values []string) (map[string]string, error) {
+	apps := make(map[string]string)
+	for i, v := range values {
+		id, secret, err := emulator.ParseApp(v)
+		if err != nil { // the value may hold a secret, so it is not repeated
+			return nil, &emulator.ConfigError{Setting: "app", Value: fmt.Sprintf("(number %d)", i+1),
+				Problem: err.Error(), Cure: "write it like --app my-app:my-secret"}
+		}
+		if _, seen := apps[id]; seen {
+			return nil, &emulator.ConfigError{Setting: "app", Value: id, Problem: "the app is given twice",
+				Cure: "keep one of them"}
+		}
+		apps[id] = secret
+	}
+	return apps, nil
+}
+
+func parseRules(values []string) (session.Rules, error) {
+	var rules session.Rules
+	for _, v := range values {
+		name, value, found := strings.Cut(v, "=")
+		if !found {
+			return rules, &emulator.ConfigError{Setting: "set", Value: v, Problem: "not NAME=VALUE",
+				Cure: "write it like --set transport-wait=2s"}
+		}
+		if err := rules.Set(strings.TrimSpace(name), strings.TrimSpace(value)); err != nil {
+			return rules, &emulator.ConfigError{Setting: "set", Value: v, Problem: err.Error(),
+				Cure: "callsemu --help explains the rules", Cause: err}
+		}
+	}
+	return rules, nil
+}
+
+// forgetEmptyVariables makes a variable that is set to nothing, as compose files do, count as not set.
+func forgetEmptyVariables() {
+	for _, pair := range os.Environ() {
+		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "CALLSEMU_") && value == "" {
+			_ = os.Unsetenv(name)
+		}
+	}
+}
+
+// probeTimeout bounds one HTTP request of wait and healthcheck.
+const probeTimeout = 3 * time.Second
+
+func description() string {
+	return "A local Cloudflare Calls API (Realtime SFU): apps that use it run against callsemu with live audio and video, " +
+		"without an account. Without arguments it serves on http://127.0.0.1:1473/v1 and prints an app id and secret to use."
+}
+
+// help prints kong's help, and what it cannot know: the rules of --set, examples and how settings are given. Without a
+// sub-command it adds the settings of serve.
+func help(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	selected := ctx.Selected()
+	if selected != nil && selected.Name != "serve" {
+		return nil
+	}
+	if selected == nil {
+		serve, err := kong.Trace(ctx.Kong, []string{"serve"})
+		if err != nil {
+			return err
+		}
+		options.NoAppSummary = true
+		_, _ = fmt.Fprint(ctx.Stdout, "\ncallsemu serve, and callsemu alone: ")
+		if err := kong.DefaultHelpPrinter(options, serve); err != nil {
+			return err
+		}
+	}
+	w := ctx.Stdout
+	_, _ = fmt.Fprint(w, "\nRules for --set NAME=VALUE:\n")
+	for _, rule := range session.RuleTable() {
+		_, _ = fmt.Fprintf(w, "  %-16s %-8s %s (%s)\n", rule.Name, rule.Default, rule.Help, rule.Source)
+	}
+	_, _ = fmt.Fprint(w, `
+Every setting is a flag or the environment variable beside it; a list takes commas or the flag
+repeated. An empty variable counts as not set.
+
+Examples:
+  callsemu --listen 127.0.0.1:0 --stun off          any free port
+  callsemu --mode real --app shop:s3cret            one app, with its secret checked
+  callsemu --set transport-wait=1s --log-format json
+  callsemu wait --timeout 10s && npm test
+`)
+	return nil
+}

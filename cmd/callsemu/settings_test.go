@@ -1,0 +1,53 @@
+package main
+
+import (
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/callsemu/callsemu/emulator/session"
+)
+
+func TestEverySettingIsAFlagAndAVariable(t *testing.T) {
+	table := reflect.TypeFor[settings]()
+	for i := range table.NumField() {
+		field := table.Field(i)
+		env := field.Tag.Get("env")
+		if !strings.HasPrefix(env, "CALLSEMU_") || field.Tag.Get("help") == "" {
+			t.Errorf("%s: variable %q, help %q", field.Name, env, field.Tag.Get("help"))
+		}
+		if name := strings.TrimPrefix(env, "CALLSEMU_"); strings.ReplaceAll(name, "_", "") != strings.ToUpper(field.Name) {
+			t.Errorf("%s has variable %s", field.Name, env)
+		}
+	}
+}
+
+func TestSettingsReachTheEmulator(t *testing.T) {
+	cfg, err := settings{
+		Listen: "l", Media: []string{"m"}, Advertise: []string{"a"}, STUN: "s", Mode: "real", Emu: "off",
+		App: []string{"x:1", "y:2"}, Set: []string{"transport-wait=7s", " max-body = 9 "}, LogLevel: "error", LogFormat: "json",
+	}.config(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Listen != "l" || cfg.Media[0] != "m" || cfg.Advertise[0] != "a" || cfg.STUN != "s" || !cfg.HideEmu ||
+		cfg.Mode != session.ModeReal || cfg.Apps["y"] != "2" || cfg.Rules.TransportWait != 7*time.Second || cfg.Rules.MaxBody != 9 {
+		t.Errorf("got %+v", cfg)
+	}
+	if cfg.Logger.Enabled(t.Context(), -4) || cfg.Logger.Enabled(t.Context(), 4) || !cfg.Logger.Enabled(t.Context(), 8) {
+		t.Error("the log level is not error")
+	}
+}
+
+func TestHealthcheckAsksWhereServeListens(t *testing.T) {
+	for listen, want := range map[string]string{
+		"0.0.0.0:1473": "http://127.0.0.1:1473/readyz", ":80": "http://127.0.0.1:80/readyz", "[::]:80": "http://127.0.0.1:80/readyz",
+		"192.0.2.7:80": "http://192.0.2.7:80/readyz", "localhost:80": "http://localhost:80/readyz", "[::1]:80": "http://[::1]:80/readyz",
+	} {
+		if got, err := healthURL(listen); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", listen, got, err, want)
+		}
+	}
+}

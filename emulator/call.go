@@ -1,0 +1,213 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/callsemu/callsemu/emulator/session"
+	"github.com/callsemu/callsemu/emulator/wire"
+)
+
+// maxDrain bounds how much of a body that is too large is read and thrown away. A client that is still sending when
+// the connection closes would see a reset instead of the 413.
+const maxDrain = 256 << 20
+
+// call is one request on its way through the front.
+type call struct {
+	front     *front
+	request   *http.Request
+	began     time.Time
+	app       *session.App
+	sessionID string // from the path, or the new one
+}
+
+// endpoint serves a call whose app is authorized: a status and a body, or an error.
+type endpoint func(c *call) (status int, body any, err error)
+
+// validated is a request type with the pure checks of contract 1.0 step 6.
+type validated[In any] interface {
+	*In
+	Validate() *wire.Error
+}
+
+// withBody is the endpoint of an operation on a session that takes a body.
+func withBody[In, Out any, P validated[In]](
+	operate func(context.Context, *session.App, string, *In) (*Out, error),
+) endpoint {
+	return func(c *call) (int, any, error) {
+		in := new(In)
+		body, err := c.body()
+		if err != nil {
+			return 0, nil, err
+		}
+		if refused := wire.Decode(body, in); refused != nil {
+			return 0, nil, refused
+		}
+		if refused := P(in).Validate(); refused != nil {
+			return 0, nil, refused
+		}
+		out, err := operate(c.request.Context(), c.app, c.sessionID, in)
+		return http.StatusOK, out, err
+	}
+}
+
+// withoutBody is the endpoint of an operation on a session that only reads. Some clients send a body nevertheless; it
+// is not looked at.
+func withoutBody[Out any](operate func(context.Context, *session.App, string) (*Out, error)) endpoint {
+	return func(c *call) (int, any, error) {
+		out, err := operate(c.request.Context(), c.app, c.sessionID)
+		return http.StatusOK, out, err
+	}
+}
+
+// newSession differs from the rest: no body is as good as an offer, there is no session yet, and it answers 201
+// (contract 1.1).
+func newSession(r *session.Registry) endpoint {
+	return func(c *call) (int, any, error) {
+		body, err := c.body()
+		if err != nil {
+			return 0, nil, err
+		}
+		var in *wire.NewSessionRequest
+		if len(body) > 0 {
+			in = new(wire.NewSessionRequest)
+			if refused := wire.Decode(body, in); refused != nil {
+				return 0, nil, refused
+			}
+		}
+		if refused := in.Validate(); refused != nil {
+			return 0, nil, refused
+		}
+		out, err := r.NewSession(c.request.Context(), c.app, in)
+		if err != nil {
+			return 0, nil, err
+		}
+		c.sessionID = out.SessionID
+		return http.StatusCreated, out, nil
+	}
+}
+
+// refusing is the endpoint of what exists only to be refused, after the checks of app and secret.
+func refusing(refused *wire.Error) endpoint {
+	return func(*call) (int, any, error) { return 0, nil, refused }
+}
+
+// handler runs an endpoint after steps 1 and 2 of contract 1.0 and answers in every case, a panic included.
+func (f *front) handler(serve endpoint) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := f.begin(r)
+		status, body, err := c.run(serve)
+		c.finish(w, status, body, err)
+	})
+}
+
+func (f *front) begin(r *http.Request) *call {
+	return &call{front: f, request: r, began: time.Now(), sessionID: mux.Vars(r)["sessionId"]}
+}
+
+func (c *call) run(serve endpoint) (status int, body any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	token, err := bearer(c.request)
+	if err != nil {
+		return 0, nil, err
+	}
+	if c.app, err = c.front.registry.Authorize(mux.Vars(c.request)["appId"], token); err != nil {
+		return 0, nil, err
+	}
+	return serve(c)
+}
+
+// bearer reads the token; the scheme is compared without case (contract 9.2).
+func bearer(r *http.Request) (string, error) {
+	scheme, token, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
+	token = strings.TrimSpace(token)
+	switch {
+	case scheme == "":
+		return "", wire.Refuse(wire.Unauthorized, "no Authorization header; send Authorization: Bearer <app secret>")
+	case !strings.EqualFold(scheme, "Bearer") || token == "":
+		return "", wire.Refuse(wire.Unauthorized, "the Authorization header is not of the form Bearer <app secret>")
+	}
+	return token, nil
+}
+
+// body reads the request's body up to the limit. Of a larger one, no more than the limit is ever held.
+func (c *call) body() ([]byte, error) {
+	limit := int64(c.front.maxBody)
+	body, err := io.ReadAll(io.LimitReader(c.request.Body, limit+1))
+	if err != nil {
+		return nil, wire.Refuse(wire.BodyUndecodable, "the body ended early: %v", err)
+	}
+	if int64(len(body)) <= limit {
+		return body, nil
+	}
+	_, _ = io.CopyN(io.Discard, c.request.Body, maxDrain)
+	return nil, wire.Refuse(wire.BodyTooLarge, "the body has more than %d bytes; --set max-body=BYTES moves the limit", limit)
+}
+
+// finish encodes the answer once and logs the call in one line.
+func (c *call) finish(w http.ResponseWriter, status int, body any, err error) {
+	refused := c.refusal(err)
+	if refused != nil {
+		status, body = refused.Status, refused
+	}
+	var text bytes.Buffer
+	if encodeErr := json.NewEncoder(&text).Encode(body); encodeErr != nil {
+		err = fmt.Errorf("encode the answer: %w", encodeErr)
+		c.finish(w, 0, nil, err) // an error's body always encodes
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(text.Bytes()) // a client that is gone needs no answer
+	c.log(status, refused, err)
+}
+
+// refusal is the API's error for what went wrong; nil for nothing.
+func (c *call) refusal(err error) *wire.Error {
+	var refused *wire.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused):
+		return refused
+	case c.request.Context().Err() != nil:
+		return wire.Refuse(wire.Internal, "the client went away, or the emulator is closing")
+	default:
+		return wire.Refuse(wire.Internal, "a fault of the emulator: %v", err)
+	}
+}
+
+// log writes the call's one line. No header is in it, and so no secret.
+func (c *call) log(status int, refused *wire.Error, err error) {
+	attrs := []slog.Attr{
+		slog.String("method", c.request.Method),
+		slog.String("path", c.request.URL.Path),
+		slog.Int("status", status),
+		slog.Duration("took", time.Since(c.began).Round(time.Microsecond)),
+		slog.String("session", c.sessionID),
+	}
+	level := slog.LevelInfo
+	if refused != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("code", refused.Code), slog.String("why", refused.Explain))
+		if refused.Problem == wire.Internal && c.request.Context().Err() == nil {
+			level = slog.LevelError
+		}
+	}
+	c.front.log.LogAttrs(context.WithoutCancel(c.request.Context()), level, "api", attrs...)
+}

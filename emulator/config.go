@@ -1,0 +1,196 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/callsemu/callsemu/emulator/clock"
+	"github.com/callsemu/callsemu/emulator/session"
+)
+
+// Values of Config that mean something other than an address.
+const (
+	// MediaAuto chooses loopback and the machine's own addresses.
+	MediaAuto = "auto"
+	// STUNOff leaves the STUN server out.
+	STUNOff = "off"
+)
+
+// The addresses used when Config names none: the SFU's own port number (contract 7.1) and the standard port of STUN.
+const (
+	DefaultListen = "127.0.0.1:1473"
+	DefaultSTUN   = "127.0.0.1:3478"
+)
+
+// Config says what to emulate and where. The zero value is what the command without arguments uses.
+type Config struct {
+	// Listen is the IP:PORT of the API and of ICE over TCP; port 0 picks a free one. Empty means DefaultListen.
+	// 127.0.0.1 covers [::1] with the same port, where that exists.
+	Listen string
+	// Media holds MediaAuto, or one IP[:PORT] per UDP socket; without a port, or with 0, the API's port number is
+	// used. Empty means MediaAuto.
+	Media []string
+	// Advertise replaces the addresses of the candidates, IP[:PORT]; without a port the first UDP socket's is used.
+	// At most three.
+	Advertise []string
+	// STUN is the IP:PORT of the STUN server, or STUNOff. Empty means DefaultSTUN.
+	STUN string
+	// Mode says whether apps that were not seeded are accepted. The zero value is session.ModeDev.
+	Mode session.Mode
+	// Apps holds the secrets of the seeded apps by app id. When it is empty, one app is made up; see AppID, Secret.
+	Apps map[string]string
+	// Rules holds limits and timeouts; the zero value takes the contract's.
+	Rules session.Rules
+	// HideEmu leaves out everything under /_emu/, which lies outside the contract.
+	HideEmu bool
+	// Clock measures every timeout of Rules. Nil means clock.Real.
+	Clock clock.Clock
+	// Logger gets one line per API call and what goes wrong. Nil means silence.
+	Logger *slog.Logger
+}
+
+// ConfigError is a value of Config that cannot be used: which one, why, and what to do about it, in one line.
+type ConfigError struct {
+	Setting string // the flag's name without dashes, for example "listen"
+	Value   string
+	Problem string
+	Cure    string
+	Cause   error // from the operating system, or nil
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("%s %s: %s; %s", e.Setting, e.Value, e.Problem, e.Cure)
+}
+
+func (e *ConfigError) Unwrap() error { return e.Cause }
+
+func (c Config) withDefaults() Config {
+	c.Listen = cmpOr(c.Listen, DefaultListen)
+	c.STUN = cmpOr(c.STUN, DefaultSTUN)
+	c.Media = filled(c.Media)
+	if len(c.Media) == 0 {
+		c.Media = []string{MediaAuto}
+	}
+	c.Advertise = filled(c.Advertise)
+	c.Apps = maps.Clone(c.Apps)
+	if len(c.Apps) == 0 {
+		c.Apps = map[string]string{randomHex(16): randomHex(32)}
+	}
+	if c.Clock == nil {
+		c.Clock = clock.Real()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// filled drops empty values: an environment variable that is set to nothing means the default.
+func filled(values []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return strings.TrimSpace(v) == "" })
+}
+
+func cmpOr(value, otherwise string) string {
+	if strings.TrimSpace(value) == "" {
+		return otherwise
+	}
+	return strings.TrimSpace(value)
+}
+
+// randomHex returns 2n hexadecimal digits; ids and secrets have 32 and 64 (contract 0.3).
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// addresses are the parsed settings that name addresses.
+type addresses struct {
+	listen    netip.AddrPort
+	media     []netip.AddrPort // nil means auto
+	advertise []netip.AddrPort
+	stun      netip.AddrPort // invalid means off
+}
+
+func (c Config) addresses() (addresses, error) {
+	var a addresses
+	var err error
+	if a.listen, err = parseListen("listen", c.Listen, DefaultListen); err != nil {
+		return a, err
+	}
+	if c.STUN != STUNOff {
+		if a.stun, err = parseListen("stun", c.STUN, DefaultSTUN); err != nil {
+			return a, err
+		}
+	}
+	if !slices.Equal(c.Media, []string{MediaAuto}) {
+		if a.media, err = parseAddresses("media", c.Media, maxMedia); err != nil {
+			return a, err
+		}
+	}
+	a.advertise, err = parseAddresses("advertise", c.Advertise, maxAdvertise)
+	return a, err
+}
+
+// parseListen reads HOST:PORT with an IP address, localhost or nothing as HOST.
+func parseListen(setting, value, example string) (netip.AddrPort, error) {
+	wrong := &ConfigError{Setting: setting, Value: value, Problem: "not an IP:PORT", Cure: "write it like " + example}
+	host, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return netip.AddrPort{}, wrong
+	}
+	switch host {
+	case "localhost":
+		host = loopback.String()
+	case "":
+		host = netip.IPv6Unspecified().String()
+	}
+	addr, err := netip.ParseAddrPort(net.JoinHostPort(host, port))
+	if err != nil {
+		return netip.AddrPort{}, wrong
+	}
+	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), nil
+}
+
+func parseAddresses(setting string, values []string, most int) ([]netip.AddrPort, error) {
+	if len(values) > most {
+		return nil, &ConfigError{Setting: setting, Value: strings.Join(values, ","),
+			Problem: fmt.Sprintf("more than %d addresses", most),
+			Cure:    fmt.Sprintf("an SDP carries at most %d candidates, UDP and TCP together", maxCandidates)}
+	}
+	var list []netip.AddrPort
+	for _, v := range values {
+		addr, err := parseAddress(strings.TrimSpace(v))
+		switch {
+		case err != nil:
+			return nil, &ConfigError{Setting: setting, Value: v, Problem: "not an IP address",
+				Cure: "write it like 192.0.2.7 or 192.0.2.7:1473"}
+		case addr.Addr().IsUnspecified():
+			return nil, &ConfigError{Setting: setting, Value: v, Problem: "a wildcard cannot be a candidate",
+				Cure: "name the addresses that clients can reach"}
+		}
+		list = append(list, addr)
+	}
+	return list, nil
+}
+
+// appIDs are the ids that clients can put into a path unescaped.
+var appIDs = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
+// ParseApp reads ID:SECRET.
+func ParseApp(s string) (id, secret string, err error) {
+	id, secret, found := strings.Cut(s, ":")
+	if !found || secret == "" || !appIDs.MatchString(id) {
+		return "", "", errors.New("not ID:SECRET with an id of letters, digits, - and _")
+	}
+	return id, secret, nil
+}

@@ -1,0 +1,115 @@
+package emulator
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// quiet is a configuration that needs no fixed port.
+func quiet(edit func(*Config)) Config {
+	cfg := Config{Listen: "127.0.0.1:0", Media: []string{"127.0.0.1"}, STUN: STUNOff}
+	edit(&cfg)
+	return cfg
+}
+
+func TestWrongValueNamesTheSettingAndTheCure(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	taken, takenUDP := busy.Addr().String(), udp.LocalAddr().String()
+
+	for _, c := range []struct {
+		name    string
+		edit    func(*Config)
+		setting string
+		part    string
+	}{
+		{"listen without port", func(c *Config) { c.Listen = "127.0.0.1" }, "listen", "write it like"},
+		{"listen on a name", func(c *Config) { c.Listen = "example.com:80" }, "listen", "write it like"},
+		{"listen port too high", func(c *Config) { c.Listen = "127.0.0.1:65536" }, "listen", "write it like"},
+		{"listen port taken", func(c *Config) { c.Listen = taken }, "listen", "in use"},
+		{"listen UDP port taken", func(c *Config) { c.Listen = takenUDP }, "listen", "in use"},
+		{"media port taken", func(c *Config) { c.Media = []string{takenUDP} }, "media", "in use"},
+		{"listen elsewhere", func(c *Config) { c.Listen = "203.0.113.9:0" }, "listen", "not an address of this machine"},
+		{"media elsewhere", func(c *Config) { c.Media = []string{"203.0.113.9"} }, "media", "not an address of this machine"},
+		{"media garbage", func(c *Config) { c.Media = []string{"127.0.0.1", "x"} }, "media", "not an IP address"},
+		{"media auto and more", func(c *Config) { c.Media = []string{"auto", "127.0.0.1"} }, "media", "not an IP address"},
+		{"media wildcard", func(c *Config) { c.Media = []string{"0.0.0.0"} }, "media", "wildcard"},
+		{"media six", func(c *Config) { c.Media = strings.Fields(strings.Repeat("127.0.0.1 ", 6)) }, "media", "more than 5"},
+		{"advertise garbage", func(c *Config) { c.Advertise = []string{"my.host"} }, "advertise", "not an IP address"},
+		{"advertise four", func(c *Config) { c.Advertise = strings.Fields(strings.Repeat("192.0.2.1 ", 4)) }, "advertise", "more than 3"},
+		{"stun garbage", func(c *Config) { c.STUN = "on" }, "stun", "write it like"},
+		{"stun taken", func(c *Config) { c.STUN = taken }, "stun", "--stun off"},
+		{"stun elsewhere", func(c *Config) { c.STUN = "203.0.113.9:0" }, "stun", "not an address of this machine"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, err := New(quiet(c.edit))
+			if err == nil {
+				e.Close()
+				t.Fatal("accepted")
+			}
+			var wrong *ConfigError
+			if !errors.As(err, &wrong) {
+				t.Fatalf("not a ConfigError: %v", err)
+			}
+			if wrong.Setting != c.setting || !strings.Contains(wrong.Error(), c.part) || wrong.Cure == "" {
+				t.Errorf("got %v, want setting %s and %q", wrong, c.setting, c.part)
+			}
+			if strings.Contains(wrong.Error(), "\n") {
+				t.Errorf("more than one line: %q", wrong.Error())
+			}
+		})
+	}
+}
+
+func TestEmptyValuesMeanDefaults(t *testing.T) {
+	cfg := Config{Listen: " ", Media: []string{""}, Advertise: []string{" "}}.withDefaults()
+	want, err := cfg.addresses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want.listen.String() != DefaultListen || want.stun.String() != DefaultSTUN || want.media != nil || want.advertise != nil {
+		t.Errorf("got %+v", want)
+	}
+	if cfg.Clock == nil || cfg.Logger == nil || len(cfg.Apps) != 1 {
+		t.Errorf("incomplete: %+v", cfg)
+	}
+	for id, secret := range cfg.Apps {
+		if len(id) != 32 || len(secret) != 64 {
+			t.Errorf("made-up app has id of %d and secret of %d digits", len(id), len(secret))
+		}
+	}
+}
+
+func TestListenTakesNamesForLoopbackAndWildcard(t *testing.T) {
+	for in, want := range map[string]string{"localhost:80": "127.0.0.1:80", ":80": "[::]:80", "[::1]:0": "[::1]:0"} {
+		got, err := parseListen("listen", in, "")
+		if err != nil || got != netip.MustParseAddrPort(want) {
+			t.Errorf("%s: got %v, %v, want %s", in, got, err, want)
+		}
+	}
+}
+
+func TestParseApp(t *testing.T) {
+	if id, secret, err := ParseApp("shop:a:b"); id != "shop" || secret != "a:b" || err != nil {
+		t.Errorf("got %q, %q, %v", id, secret, err)
+	}
+	for _, in := range []string{"", "shop", "shop:", ":s", "a/b:s", "a b:s"} {
+		if _, _, err := ParseApp(in); err == nil {
+			t.Errorf("%q accepted", in)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package emulator
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// patience bounds every wait of these tests that should be short.
+const patience = 10 * time.Second
+
+func TestFirstByteTellsTheProtocol(t *testing.T) {
+	for first := range 256 {
+		want := protocolUnknown
+		switch {
+		case first >= 'A' && first <= 'Z':
+			want = protocolHTTP
+		case first == 0 || first == 1:
+			want = protocolICE
+		}
+		if got := classify(byte(first)); got != want {
+			t.Errorf("%#x: got %v, want %v", first, got, want)
+		}
+	}
+}
+
+// startDemux runs a demux with an HTTP server behind it that answers "web" and an ICE side that echoes one frame.
+func startDemux(t *testing.T, edit func(*demux)) (addr string, log *lockedBuffer) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log = &lockedBuffer{}
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var ice sync.WaitGroup
+	d := newDemux([]net.Listener{ln}, func(conn net.Conn) {
+		ice.Go(func() {
+			defer conn.Close()
+			_, _ = io.CopyN(conn, conn, int64(len(frame)))
+		})
+	}, logger)
+	edit(d)
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "web")
+	}), ReadHeaderTimeout: patience}
+	var web sync.WaitGroup
+	web.Go(func() { _ = server.Serve(d.web) })
+	d.start()
+	t.Cleanup(func() {
+		d.close()
+		_ = server.Close()
+		web.Wait()
+		ice.Wait()
+		goleak.VerifyNone(t)
+	})
+	return ln.Addr().String(), log
+}
+
+// frame is a Binding request of RFC 8489 without attributes in a frame of RFC 4571.
+var frame = append([]byte{0, 20, 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, "transaction1"...)
+
+func dial(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func mustWrite(t *testing.T, conn net.Conn, b []byte) {
+	t.Helper()
+	if _, err := conn.Write(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHTTPAndICEShareOnePort(t *testing.T) {
+	addr, _ := startDemux(t, func(*demux) {})
+	ice := dial(t, addr)
+	mustWrite(t, ice, frame)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	resp, err := client.Get("http://" + addr + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil || string(body) != "web" {
+		t.Errorf("HTTP: got %q, %v", body, err)
+	}
+	got := make([]byte, len(frame))
+	if _, err := io.ReadFull(ice, got); err != nil || !bytes.Equal(got, frame) {
+		t.Errorf("ICE: got %x, %v, want the whole frame", got, err)
+	}
+}
+
+func TestFirstByteMayComeAlone(t *testing.T) {
+	addr, _ := startDemux(t, func(*demux) {})
+	conn := dial(t, addr)
+	for _, b := range frame {
+		mustWrite(t, conn, []byte{b})
+	}
+	got := make([]byte, len(frame))
+	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, frame) {
+		t.Errorf("got %x, %v", got, err)
+	}
+}
+
+// wantEnd waits for the other side to close.
+func wantEnd(t *testing.T, conn net.Conn) {
+	t.Helper()
+	_, err := conn.Read(make([]byte, 1))
+	var timeout net.Error
+	if err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+		t.Errorf("not closed: %v", err)
+	}
+}
+
+func TestNeitherHTTPNorICEIsClosedWithALogLine(t *testing.T) {
+	addr, log := startDemux(t, func(*demux) {})
+	for first, line := range map[byte]string{'x': "neither HTTP nor ICE", tlsHandshake: "a base URL that begins with http://"} {
+		conn := dial(t, addr)
+		mustWrite(t, conn, []byte{first})
+		wantEnd(t, conn)
+		if !bytes.Contains(log.Bytes(), []byte(line)) {
+			t.Errorf("%#x: no line with %q in\n%s", first, line, log.Bytes())
+		}
+	}
+}
+
+func TestSilentConnectionIsClosed(t *testing.T) {
+	addr, _ := startDemux(t, func(d *demux) { d.wait = time.Millisecond })
+	wantEnd(t, dial(t, addr))
+}
+
+func TestSilentConnectionsAreBounded(t *testing.T) {
+	addr, _ := startDemux(t, func(d *demux) { d.places = make(chan struct{}, 1) })
+	silent, next := dial(t, addr), dial(t, addr)
+	mustWrite(t, next, frame)
+	short := time.Now().Add(50 * time.Millisecond)
+	if err := next.SetReadDeadline(short); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(frame))
+	if _, err := io.ReadFull(next, got); err == nil {
+		t.Fatal("served beyond the bound")
+	}
+	mustWrite(t, silent, frame) // classified, so its place is free
+	if err := next.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(next, got); err != nil {
+		t.Errorf("not served when a place was free: %v", err)
+	}
+}
+
+func TestCloseEndsSilentConnectionsAtOnce(t *testing.T) {
+	var d *demux
+	addr, _ := startDemux(t, func(made *demux) { d = made; d.wait = time.Hour })
+	conn := dial(t, addr)
+	mustWaitFor(t, "the connection to be accepted", func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return len(d.silent) == 1
+	})
+	d.close()
+	d.close()
+	wantEnd(t, conn)
+	if after, err := net.Dial("tcp", addr); err == nil {
+		_ = after.Close()
+		t.Error("still accepts")
+	}
+}
+
+// mustWaitFor polls until something is true.
+func mustWaitFor(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+// lockedBuffer is a log's target that may be read while it is written.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) Bytes() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return bytes.Clone(b.text.Bytes())
+}

@@ -1,0 +1,34 @@
+// Package emulator is a local Cloudflare Calls API: the HTTP front and the wiring of everything behind it. It is what
+// cmd/callsemu runs, and a library for Go programs and tests (RunT).
+//
+// # The path of a request
+//
+// A TCP connection is told apart by its first byte (demux.go): ICE over TCP goes to package sfu, HTTP to the front. The
+// front (front.go) finds the row of the routes table; one generic adapter (call.go) checks header, app and secret,
+// bounds and decodes the body, runs Validate, calls the session.Registry, encodes once and logs one line. The order is
+// that of contract 1.0. Anything that a browser's page may call carries CORS headers (contract 9.1); the /_emu/ zone,
+// /healthz and /readyz do not.
+//
+// # Ownership
+//
+//	Emulator  the HTTP server's loop and the self-test; holds the listeners and closes everything in reverse order
+//	demux     one goroutine per TCP listener, one per connection whose first byte has not come (at most 256)
+//
+// net/http owns one goroutine per connection; Close cancels their requests' context and waits for them 400 ms.
+// Everything that Close waits for ends by itself when its socket or its context does, so Close takes less than a second.
+//
+// # Lock order
+//
+// Emulator.mu (started, closed), then demux.mu; both guard flags and a set, and nothing is called under them but
+// demux.start. Emulator has no other state that changes after New.
+//
+// # Sockets
+//
+// The API, ICE over TCP and ICE over UDP share one port number. There is one UDP socket per local address, since a reply
+// must leave from the address that was asked; a candidate is offered only where a socket receives (media.go, listen.go).
+//
+// # What it does not do
+//
+// It has no rule of the API: apps, sessions and timeouts are package session's, media is package sfu's, the texts and
+// statuses of errors are package wire's. It reads no environment and no file, and writes nothing but its log.
+package emulator

@@ -1,0 +1,245 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/callsemu/callsemu/emulator/session"
+	"github.com/callsemu/callsemu/sfu"
+	"github.com/callsemu/callsemu/stunserver"
+)
+
+const (
+	// drainWait is how long Close lets answers that are being written end.
+	drainWait = 400 * time.Millisecond
+	// selfTestWait bounds one self-test; selfTestPause is the pause before the next one.
+	selfTestWait  = 5 * time.Second
+	selfTestPause = time.Second
+)
+
+// Timeouts of the HTTP server. A request may wait up to 5 s for the transport and then 8.2 s for media (contract 2.2,
+// 3.6), so answers get more than that; the read timeout counts from a request's first byte to its body's last.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+)
+
+// Emulator is one emulated service: the API, the SFU and the STUN server. Make it with New, begin with Start, end it
+// with Close.
+type Emulator struct {
+	// fixed after New
+	cfg      Config
+	listen   netip.AddrPort
+	media    *sfu.SFU
+	registry *session.Registry
+	stun     *stunserver.Server // nil when off
+	demux    *demux
+	server   *http.Server
+	ready    chan struct{} // closed once the self-test has connected
+	ctx      context.Context
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
+
+	closing  sync.Once
+	closeErr error
+
+	mu      sync.Mutex
+	started bool
+	closed  bool
+}
+
+// New opens every socket and builds everything; nothing is served before Start. A value that cannot be used is a
+// *ConfigError. On an error nothing stays open.
+func New(cfg Config) (*Emulator, error) {
+	cfg = cfg.withDefaults()
+	want, err := cfg.addresses()
+	if err != nil {
+		return nil, err
+	}
+	socks, err := newOpener(want, cfg.Logger).open()
+	if err != nil {
+		return nil, err
+	}
+	stun, err := openSTUN(want.stun, cfg.Logger)
+	if err != nil {
+		socks.closeTCP()
+		return nil, errors.Join(err, socks.media.Close())
+	}
+	return build(cfg, socks, stun), nil
+}
+
+func openSTUN(want netip.AddrPort, log *slog.Logger) (*stunserver.Server, error) {
+	if !want.IsValid() {
+		return nil, nil
+	}
+	server, err := stunserver.New(stunserver.Config{Addr: want.String(), Logger: log})
+	if err == nil {
+		return server, nil
+	}
+	err = bindError("stun", want, err)
+	var bad *ConfigError
+	if errors.As(err, &bad) {
+		bad.Cure += ", or --stun " + STUNOff
+	}
+	return nil, err
+}
+
+func build(cfg Config, socks *sockets, stun *stunserver.Server) *Emulator {
+	e := &Emulator{
+		cfg:    cfg,
+		listen: socks.listen,
+		media:  socks.media,
+		stun:   stun,
+		ready:  make(chan struct{}),
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.registry = session.NewRegistry(session.Config{
+		Apps: cfg.Apps, Mode: cfg.Mode, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media, Logger: cfg.Logger,
+	})
+	e.demux = newDemux(socks.tcp, socks.media.ServeTCP, cfg.Logger)
+	e.server = &http.Server{
+		Handler:           newFront(e),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		Protocols:         plainProtocols(),
+		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return e.ctx },
+	}
+	return e
+}
+
+// plainProtocols: the real service speaks HTTP/1.1 and HTTP/2 (contract 9.4), the latter here without TLS.
+func plainProtocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return p
+}
+
+// Start begins to serve. It returns at once; Ready tells when media would flow. After Close it does nothing.
+func (e *Emulator) Start() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.started || e.closed {
+		return
+	}
+	e.started = true
+	e.demux.start()
+	e.wg.Go(e.serve)
+	e.wg.Go(e.selfTest)
+}
+
+func (e *Emulator) serve() {
+	if err := e.server.Serve(e.demux.web); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		e.cfg.Logger.Error("http server ended", "error", err)
+	}
+}
+
+// selfTest connects through the media sockets' own addresses, and tries again until it succeeds.
+func (e *Emulator) selfTest() {
+	for {
+		ctx, cancel := context.WithTimeout(e.ctx, selfTestWait)
+		err := e.media.SelfTest(ctx)
+		cancel()
+		if err == nil {
+			close(e.ready)
+			return
+		}
+		if e.ctx.Err() != nil {
+			return
+		}
+		e.cfg.Logger.Warn("the media self-test did not connect; a firewall or a wrong --media keeps the machine from "+
+			"reaching its own addresses", "error", err, "again_in", selfTestPause)
+		if !e.pause(selfTestPause) {
+			return
+		}
+	}
+}
+
+// pause waits and reports whether the emulator is still open.
+func (e *Emulator) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-e.ctx.Done():
+		return false
+	}
+}
+
+// Close stops accepting, ends the requests that are waiting, closes every session and socket, and joins every
+// goroutine, all within a second. Any number of calls, by anyone: each returns when it is done.
+func (e *Emulator) Close() error {
+	e.closing.Do(func() { e.closeErr = e.closeAll() })
+	return e.closeErr
+}
+
+func (e *Emulator) closeAll() error {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.cancel()
+	e.demux.close()
+	errs := []error{e.closeHTTP(), e.registry.Close(), e.media.Close()}
+	if e.stun != nil {
+		errs = append(errs, e.stun.Close())
+	}
+	e.wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (e *Emulator) closeHTTP() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainWait)
+	defer cancel()
+	err := e.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) { // a client that sends or reads too slowly
+		return e.server.Close()
+	}
+	return err
+}
+
+// Ready is closed once the self-test has connected through the real sockets.
+func (e *Emulator) Ready() <-chan struct{} { return e.ready }
+
+// BaseURL is what stands in for https://rtc.live.cloudflare.com/v1, for example http://127.0.0.1:1473/v1. It ends
+// without a slash.
+func (e *Emulator) BaseURL() string { return "http://" + reachable(e.listen).String() + "/v1" }
+
+// STUNURL is a URL for iceServers, for example stun:127.0.0.1:3478; empty when the STUN server is off.
+func (e *Emulator) STUNURL() string {
+	if e.stun == nil {
+		return ""
+	}
+	udp, _ := e.stun.Addrs()
+	return "stun:" + reachable(udp).String()
+}
+
+// AppID is a seeded app: the first one by id, or the one that was made up.
+func (e *Emulator) AppID() string { return slices.Min(slices.Collect(maps.Keys(e.cfg.Apps))) }
+
+// Secret is the bearer token of AppID.
+func (e *Emulator) Secret() string { return e.cfg.Apps[e.AppID()] }
+
+// Candidates are the addresses that every SDP offers, in their order.
+func (e *Emulator) Candidates() []sfu.Candidate { return e.media.Candidates() }
+
+// reachable replaces a wildcard by the loopback address.
+func reachable(addr netip.AddrPort) netip.AddrPort {
+	if addr.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(loopback, addr.Port())
+	}
+	return addr
+}

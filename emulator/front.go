@@ -1,0 +1,139 @@
+package emulator
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/callsemu/callsemu/emulator/session"
+	"github.com/callsemu/callsemu/emulator/wire"
+)
+
+// prefixes of every API path: the documented one, and the one that Cloudflare Meet uses (contract 0.3).
+var prefixes = []string{"/v1/apps/{appId}", "/apps/{appId}"}
+
+// route is one call of the API.
+type route struct {
+	method    string
+	path      string // below a prefix
+	operation string // in our own OpenAPI file
+	serve     endpoint
+}
+
+// routes is the whole API.
+func routes(r *session.Registry) []route {
+	return []route{
+		{http.MethodPost, "/sessions/new", "newSession", newSession(r)},
+		{http.MethodGet, "/sessions/{sessionId}", "getSession", withoutBody(r.SessionState)},
+		{http.MethodDelete, "/sessions/{sessionId}", "deleteSession", refusing(wire.Refuse(wire.SessionVerbReserved,
+			"sessions end when their PeerConnection closes, or expire; there is no call for it"))},
+		{http.MethodPost, "/sessions/{sessionId}/tracks/new", "newTracks", withBody(r.AddTracks)},
+		{http.MethodPut, "/sessions/{sessionId}/renegotiate", "renegotiate", withBody(r.Renegotiate)},
+		{http.MethodPut, "/sessions/{sessionId}/tracks/close", "closeTracks", withBody(r.CloseTracks)},
+	}
+}
+
+// lacking are the calls of the real service that the emulator does not have yet.
+var lacking = []struct{ method, path string }{
+	{http.MethodPut, "/sessions/{sessionId}/tracks/update"},
+	{http.MethodPost, "/sessions/{sessionId}/datachannels/establish"},
+	{http.MethodPost, "/sessions/{sessionId}/datachannels/new"},
+	{http.MethodPut, "/sessions/{sessionId}/datachannels/update"},
+	{http.MethodPut, "/sessions/{sessionId}/datachannels/close"},
+	{http.MethodPost, "/adapters/websocket/new"},
+	{http.MethodPost, "/adapters/websocket/close"},
+}
+
+// front serves the API: it authorizes, bounds, decodes, calls the Registry, encodes and logs, in the order of contract
+// 1.0. No rule of the API lives here.
+type front struct {
+	registry *session.Registry
+	maxBody  int
+	log      *slog.Logger
+}
+
+// newFront is the handler of everything under the API's port.
+func newFront(e *Emulator) http.Handler {
+	f := &front{registry: e.registry, maxBody: e.cfg.Rules.WithDefaults().MaxBody, log: e.cfg.Logger}
+	root := newRouter()
+	root.Path("/healthz").Methods(http.MethodGet).HandlerFunc(healthz)
+	root.Path("/readyz").Methods(http.MethodGet).HandlerFunc(e.readyz)
+	if !e.cfg.HideEmu {
+		root.Path("/_emu/openapi.yaml").Methods(http.MethodGet).HandlerFunc(openapiFile)
+	}
+	root.PathPrefix("/_emu/").Handler(f.unknown("the /_emu/ zone has /_emu/openapi.yaml, unless it is switched off"))
+	root.PathPrefix("/").Handler(cors(f.api(routes(e.registry))))
+	return root
+}
+
+// newRouter keeps paths as they are: cleaning would answer a POST with a redirect, which loses its body.
+func newRouter() *mux.Router { return mux.NewRouter().SkipClean(true) }
+
+// api is the handler of the API's paths under both prefixes, and of every path that is none.
+func (f *front) api(table []route) http.Handler {
+	router := newRouter()
+	for _, prefix := range prefixes {
+		for _, r := range table {
+			router.Path(prefix + r.path).Methods(r.method).Handler(f.handler(r.serve))
+		}
+		for _, r := range lacking {
+			name := strings.TrimPrefix(strings.TrimPrefix(r.path, "/sessions/{sessionId}"), "/")
+			router.Path(prefix + r.path).Methods(r.method).Handler(f.handler(refusing(wire.Refuse(wire.NotEmulated,
+				"this version has no %s; the README lists what is emulated", name).Fill(name))))
+		}
+		for _, path := range paths(table) {
+			router.Path(prefix + path).Handler(f.handler(refusing(wire.Refuse(wire.MethodNotAllowed,
+				"the path exists, but not with this method"))))
+		}
+		router.PathPrefix(prefix + "/").Handler(f.handler(refusing(wire.Refuse(wire.RouteNotFound,
+			"the API has no such path; watch for a trailing or a double slash"))))
+	}
+	router.NotFoundHandler = f.unknown("API paths begin with /v1/apps/{appId}/ or /apps/{appId}/; check the base URL")
+	return router
+}
+
+// paths are those of the table and those lacking, whatever the method.
+func paths(table []route) []string {
+	var list []string
+	for _, r := range table {
+		list = append(list, r.path)
+	}
+	for _, r := range lacking {
+		list = append(list, r.path)
+	}
+	return list
+}
+
+// unknown answers a path outside the API, where no app can be authorized.
+func (f *front) unknown(explain string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := f.begin(r)
+		c.finish(w, 0, nil, wire.Refuse(wire.RouteNotFound, "%s", explain))
+	})
+}
+
+// corsMaxAge is how many seconds a browser may remember a preflight; Chromium's own limit.
+const corsMaxAge = "7200"
+
+// cors lets pages of any origin call the API: older examples of Cloudflare do so from the browser (contract 9.1). A
+// preflight is answered here, since it carries no Authorization.
+func cors(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Vary", "Origin")
+		if origin := r.Header.Get("Origin"); origin != "" {
+			h.Set("Access-Control-Allow-Origin", origin)
+		}
+		if r.Method != http.MethodOptions {
+			next.ServeHTTP(w, r)
+			return
+		}
+		h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
+		h.Set("Access-Control-Allow-Headers", cmpOr(r.Header.Get("Access-Control-Request-Headers"),
+			"authorization, content-type"))
+		h.Set("Access-Control-Max-Age", corsMaxAge)
+		w.WriteHeader(http.StatusNoContent)
+	})
+}

@@ -1,0 +1,378 @@
+package emulator
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/callsemu/callsemu/emulator/session"
+	"github.com/callsemu/callsemu/emulator/wire"
+)
+
+// rig is an emulator in real mode with one app, a client and the log.
+type rig struct {
+	t      *testing.T
+	e      *Emulator
+	client *http.Client
+	log    *lockedBuffer
+}
+
+const appID, secret = "shop", "open-sesame"
+
+func newRig(t *testing.T, edit ...func(*Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, log: &lockedBuffer{}}
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	r.e = RunT(t, append([]func(*Config){func(c *Config) {
+		c.Mode = session.ModeReal
+		c.Apps = map[string]string{appID: secret}
+		c.Logger = slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}}, edit...)...)
+	transport := &http.Transport{}
+	r.client = &http.Client{Transport: transport, Timeout: patience}
+	t.Cleanup(transport.CloseIdleConnections)
+	return r
+}
+
+// answer is a response read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// code is the errorCode of the body.
+func (a answer) code() string {
+	var e wire.Error
+	_ = json.Unmarshal([]byte(a.body), &e)
+	return e.Code
+}
+
+// do sends a request; path begins at the root, header is "Name: value" lines.
+func (r *rig) do(method, path string, body io.Reader, header ...string) answer {
+	r.t.Helper()
+	root := strings.TrimSuffix(r.e.BaseURL(), "/v1")
+	req, err := http.NewRequestWithContext(r.t.Context(), method, root+path, body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, h := range header {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(text)}
+}
+
+const bearerOK = "Authorization: Bearer " + secret
+
+func (r *rig) newSession() string {
+	r.t.Helper()
+	a := r.do("POST", "/v1/apps/shop/sessions/new", nil, bearerOK)
+	var out wire.NewSessionResponse
+	if err := json.Unmarshal([]byte(a.body), &out); err != nil || a.status != 201 || len(out.SessionID) != 32 {
+		r.t.Fatalf("sessions/new: %d %s", a.status, a.body)
+	}
+	return out.SessionID
+}
+
+func TestChecksComeInTheOrderOfTheContract(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Rules.MaxBody = 1000 })
+	id := r.newSession()
+	big := strings.Repeat("{", 1001)
+	for _, c := range []struct {
+		name, method, path, auth, body string
+		status                         int
+		code                           string
+	}{
+		{"no header before unknown app", "POST", "/v1/apps/none/sessions/new", "", "", 401, "unauthorized"},
+		{"no header before unknown route", "GET", "/v1/apps/shop/nothing", "", "", 401, "unauthorized"},
+		{"no header before method", "PATCH", "/v1/apps/shop/sessions/new", "", "", 401, "unauthorized"},
+		{"not Bearer", "POST", "/v1/apps/shop/sessions/new", "Basic " + secret, "", 401, "unauthorized"},
+		{"Bearer without token", "POST", "/v1/apps/shop/sessions/new", "Bearer ", "", 401, "unauthorized"},
+		{"token without scheme", "POST", "/v1/apps/shop/sessions/new", secret, "", 401, "unauthorized"},
+		{"unknown app before route", "GET", "/v1/apps/none/nothing", "Bearer x", "", 404, "not_found"},
+		{"wrong secret before method", "PATCH", "/v1/apps/shop/sessions/new", "Bearer x", "", 401, "unauthorized"},
+		{"wrong secret before decoding", "POST", "/v1/apps/shop/sessions/new", "Bearer x", "{}", 401, "unauthorized"},
+		{"method before size", "POST", "/v1/apps/shop/sessions/" + id + "/renegotiate", "Bearer " + secret, big, 405, "method_not_allowed"},
+		{"size before syntax", "PUT", "/v1/apps/shop/sessions/" + id + "/renegotiate", "Bearer " + secret, big, 413, "payload_too_large"},
+		{"syntax", "PUT", "/v1/apps/shop/sessions/" + id + "/renegotiate", "Bearer " + secret, "{", 400, "decoding_error"},
+		{"syntax before session", "PUT", "/v1/apps/shop/sessions/none/renegotiate", "Bearer " + secret, "{", 400, "decoding_error"},
+		{"no body where one belongs", "POST", "/v1/apps/shop/sessions/" + id + "/tracks/new", "Bearer " + secret, "", 400, "decoding_error"},
+		{"values before session", "PUT", "/v1/apps/shop/sessions/none/tracks/close", "Bearer " + secret, `{"tracks":[],"force":true}`, 406, "invalid_params"},
+		{"session", "POST", "/v1/apps/shop/sessions/none/tracks/new", "Bearer " + secret,
+			`{"tracks":[{"location":"remote","sessionId":"x","trackName":"y"}]}`, 410, "session_error"},
+		{"session of GET", "GET", "/v1/apps/shop/sessions/none", "Bearer " + secret, "", 410, "session_error"},
+		{"empty object for a new session", "POST", "/v1/apps/shop/sessions/new", "Bearer " + secret, "{}", 400, "decoding_error"},
+		{"DELETE of a session", "DELETE", "/v1/apps/shop/sessions/" + id, "Bearer " + secret, "", 405, "method_not_allowed"},
+		{"close by POST", "POST", "/v1/apps/shop/sessions/" + id + "/tracks/close", "Bearer " + secret, "{}", 405, "method_not_allowed"},
+		{"not emulated yet", "PUT", "/v1/apps/shop/sessions/" + id + "/tracks/update", "Bearer " + secret, "{}", 406, "invalid_params"},
+		{"unknown route", "GET", "/v1/apps/shop/nothing", "Bearer " + secret, "", 404, "not_found"},
+		{"trailing slash", "POST", "/v1/apps/shop/sessions/new/", "Bearer " + secret, "", 404, "not_found"},
+		{"double slash is not redirected", "POST", "/v1//apps/shop/sessions/new", "Bearer " + secret, "", 404, "not_found"},
+		{"outside the API", "GET", "/", "", "", 404, "not_found"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			header := []string{"Origin: https://app.example"}
+			if c.auth != "" {
+				header = append(header, "Authorization: "+c.auth)
+			}
+			a := r.do(c.method, c.path, strings.NewReader(c.body), header...)
+			if a.status != c.status || a.code() != c.code {
+				t.Errorf("got %d %s, want %d %s", a.status, a.body, c.status, c.code)
+			}
+			wantHeaders(t, a, "https://app.example")
+		})
+	}
+}
+
+// wantHeaders checks what every answer of the API carries.
+func wantHeaders(t *testing.T, a answer, origin string) {
+	t.Helper()
+	for name, want := range map[string]string{
+		"Content-Type": "application/json", "Vary": "Origin", "Access-Control-Allow-Origin": origin,
+	} {
+		if got := a.header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestDeleteTextSpeaksOfWHIP(t *testing.T) {
+	r := newRig(t)
+	if a := r.do("DELETE", "/v1/apps/shop/sessions/x", nil, bearerOK); !strings.Contains(a.body, "WHIP/WHEP") {
+		t.Errorf("got %s", a.body)
+	}
+}
+
+func TestBothPrefixesServeAndQueryIsIgnored(t *testing.T) {
+	r := newRig(t)
+	for _, path := range []string{
+		"/v1/apps/shop/sessions/new", "/apps/shop/sessions/new", "/apps/shop/sessions/new?",
+		"/apps/shop/sessions/new?streamDebug&correlationId=a%20b&x=1",
+	} {
+		a := r.do("POST", path, nil, "Authorization: bEARER "+secret)
+		if a.status != 201 || strings.Contains(a.body, "errorCode") {
+			t.Errorf("%s: got %d %s", path, a.status, a.body)
+		}
+		wantHeaders(t, a, "")
+	}
+	id := r.newSession()
+	if a := r.do("GET", "/apps/shop/sessions/"+id, strings.NewReader("null"), bearerOK); a.status != 200 {
+		t.Errorf("GET of a session: %d %s", a.status, a.body)
+	}
+}
+
+func TestContentTypeIsNotAskedFor(t *testing.T) {
+	r := newRig(t)
+	for _, header := range []string{"Content-Type: text/plain;charset=UTF-8", "Content-Type: application/json", "X-None: 1"} {
+		body := strings.NewReader(`{"tracks":[]}`)
+		chunked := struct{ io.Reader }{body} // a length that is not known is sent chunked
+		a := r.do("POST", "/v1/apps/shop/sessions/x/tracks/new", chunked, bearerOK, header)
+		if a.status != 406 || a.code() != "invalid_params" {
+			t.Errorf("%s: got %d %s", header, a.status, a.body)
+		}
+		if a := r.do("POST", "/v1/apps/shop/sessions/new", nil, bearerOK, header); a.status != 201 {
+			t.Errorf("%s, no body: got %d %s", header, a.status, a.body)
+		}
+	}
+}
+
+func TestDevModeTakesAnyAppButNotAnyHeader(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Mode = session.ModeDev })
+	for _, c := range []struct {
+		app, header string
+		status      int
+	}{
+		{"never-seen", "Authorization: Bearer anything", 201},
+		{"never-seen", "X-None: 1", 401},
+		{"never-seen", "Authorization: Basic anything", 401},
+		{appID, "Authorization: Bearer wrong", 401},
+		{appID, bearerOK, 201},
+	} {
+		if a := r.do("POST", "/v1/apps/"+c.app+"/sessions/new", nil, c.header); a.status != c.status {
+			t.Errorf("%s with %s: got %d, want %d", c.app, c.header, a.status, c.status)
+		}
+	}
+}
+
+func TestPreflightAllowsAuthorizationAndPut(t *testing.T) {
+	r := newRig(t)
+	for _, path := range []string{"/v1/apps/shop/sessions/x/renegotiate", "/apps/any/sessions/new"} {
+		a := r.do("OPTIONS", path, nil, "Origin: https://app.example",
+			"Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: authorization,x-own")
+		if a.status != 204 || a.body != "" {
+			t.Errorf("got %d %q", a.status, a.body)
+		}
+		for name, want := range map[string]string{
+			"Access-Control-Allow-Origin":  "https://app.example",
+			"Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
+			"Access-Control-Allow-Headers": "authorization,x-own",
+			"Access-Control-Max-Age":       corsMaxAge,
+			"Vary":                         "Origin",
+		} {
+			if got := a.header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
+			}
+		}
+	}
+	a := r.do("OPTIONS", "/v1/apps/shop/sessions/new", nil, "Origin: https://app.example")
+	if got := a.header.Get("Access-Control-Allow-Headers"); got != "authorization, content-type" {
+		t.Errorf("unasked: Access-Control-Allow-Headers is %q", got)
+	}
+}
+
+// zeros is an endless body.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func TestHugeBodyIsRefusedWithoutHoldingIt(t *testing.T) {
+	r := newRig(t)
+	id := r.newSession()
+	const size = 100 << 20
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, path := range []string{"/v1/apps/shop/sessions/new", "/v1/apps/shop/sessions/" + id + "/tracks/new"} {
+		a := r.do("POST", path, io.LimitReader(zeros{}, size), bearerOK)
+		if a.status != 413 || a.code() != "payload_too_large" {
+			t.Errorf("%s: got %d %s", path, a.status, a.body)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 30<<20 {
+		t.Errorf("%d MiB allocated for two bodies of %d MiB", used>>20, size>>20)
+	}
+	if a := r.do("GET", "/v1/apps/shop/sessions/"+id, nil, bearerOK); a.status != 200 {
+		t.Errorf("the session afterwards: %d %s", a.status, a.body)
+	}
+}
+
+func TestClientThatReadsOnlyAfterSendingGetsItsRefusal(t *testing.T) {
+	r := newRig(t)
+	conn := dial(t, r.e.listen.String())
+	const size = 20 << 20
+	mustWrite(t, conn, fmt.Appendf(nil, "POST /v1/apps/shop/sessions/new HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: %d\r\n\r\n",
+		bearerOK, size))
+	mustWrite(t, conn, make([]byte, size))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != 413 {
+		t.Errorf("got %s", resp.Status)
+	}
+}
+
+// lines returns the log's lines of API calls.
+func (r *rig) lines() (list []map[string]any) {
+	for line := range bytes.Lines(r.log.Bytes()) {
+		var fields map[string]any
+		if err := json.Unmarshal(line, &fields); err != nil {
+			r.t.Fatalf("log line %q: %v", line, err)
+		}
+		if fields["msg"] == "api" {
+			list = append(list, fields)
+		}
+	}
+	return list
+}
+
+func TestEveryCallIsOneLogLineWithoutSecrets(t *testing.T) {
+	r := newRig(t)
+	id := r.newSession()
+	r.do("GET", "/v1/apps/shop/sessions/"+id+"?correlationId=q", nil, bearerOK)
+	r.do("GET", "/v1/apps/shop/sessions/none", nil, bearerOK)
+	r.do("POST", "/v1/apps/shop/sessions/new", nil, "Authorization: Bearer not-"+secret)
+	mustWaitFor(t, "four lines", func() bool { return len(r.lines()) == 4 })
+	lines := r.lines()
+	for i, want := range []map[string]any{
+		{"level": "INFO", "method": "POST", "path": "/v1/apps/shop/sessions/new", "status": 201.0, "session": id},
+		{"level": "INFO", "method": "GET", "path": "/v1/apps/shop/sessions/" + id, "status": 200.0, "session": id},
+		{"level": "WARN", "method": "GET", "path": "/v1/apps/shop/sessions/none", "status": 410.0, "session": "none", "code": "session_error"},
+		{"level": "WARN", "method": "POST", "path": "/v1/apps/shop/sessions/new", "status": 401.0, "session": "", "code": "unauthorized"},
+	} {
+		for key, value := range want {
+			if lines[i][key] != value {
+				t.Errorf("line %d: %s is %v, want %v", i, key, lines[i][key], value)
+			}
+		}
+		if took, _ := lines[i]["took"].(float64); took <= 0 {
+			t.Errorf("line %d: took is %v", i, lines[i]["took"])
+		}
+		if why, _ := lines[i]["why"].(string); (why == "") != (want["level"] == "INFO") {
+			t.Errorf("line %d: why is %q", i, why)
+		}
+	}
+	if bytes.Contains(r.log.Bytes(), []byte(secret)) {
+		t.Errorf("the secret is in the log:\n%s", r.log.Bytes())
+	}
+}
+
+// serveDirectly runs one endpoint behind the front's router, without sockets.
+func (r *rig) serveDirectly(ctx context.Context, serve endpoint) answer {
+	f := &front{registry: r.e.registry, maxBody: 10, log: r.e.cfg.Logger}
+	router := f.api([]route{{"GET", "/test", "test", serve}})
+	req := httptest.NewRequestWithContext(ctx, "GET", "/v1/apps/shop/test", nil)
+	req.Header.Set("Authorization", "Bearer "+secret)
+	rec := httptest.NewRecorder()
+	router.ServeHTTP(rec, req)
+	return answer{rec.Code, rec.Header(), rec.Body.String()}
+}
+
+func TestPanicInAHandlerIsInternalErrorAndALogLine(t *testing.T) {
+	r := newRig(t)
+	for name, serve := range map[string]endpoint{
+		"panic":         func(*call) (int, any, error) { panic("out of luck") },
+		"other error":   func(*call) (int, any, error) { return 0, nil, io.ErrNoProgress },
+		"not encodable": func(*call) (int, any, error) { return 200, make(chan int), nil },
+	} {
+		a := r.serveDirectly(t.Context(), serve)
+		if a.status != 500 || a.code() != "internal_error" || strings.Contains(a.body, "luck") {
+			t.Errorf("%s: got %d %s", name, a.status, a.body)
+		}
+		lines := r.lines()
+		if last := lines[len(lines)-1]; last["level"] != "ERROR" || last["why"] == "" {
+			t.Errorf("%s: logged %v", name, last)
+		}
+	}
+	if !bytes.Contains(r.log.Bytes(), []byte("out of luck")) {
+		t.Error("the panic's value is not in the log")
+	}
+}
+
+func TestClientThatLeftIsNotAnErrorOfTheEmulator(t *testing.T) {
+	r := newRig(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	r.serveDirectly(ctx, func(c *call) (int, any, error) {
+		cancel()
+		return 0, nil, c.request.Context().Err()
+	})
+	lines := r.lines()
+	if last := lines[len(lines)-1]; last["level"] != "WARN" {
+		t.Errorf("logged %v", last)
+	}
+}

@@ -1,0 +1,205 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+
+	"github.com/callsemu/callsemu/sfu"
+	"github.com/callsemu/callsemu/stunserver"
+)
+
+// portTries bounds the search for a number that is free for TCP and for UDP, when the port is 0.
+const portTries = 16
+
+// sockets are everything that the API and the media listen on, under one port number.
+type sockets struct {
+	tcp    []net.Listener // the first one is the address asked for
+	listen netip.AddrPort // with the port that was chosen
+	media  *sfu.SFU
+}
+
+// opener opens sockets. What it asks of the machine are fields, so that tests can have other machines.
+type opener struct {
+	want       addresses
+	interfaces func() ([]networkInterface, error)
+	probe      func(netip.AddrPort) error // whether UDP can be bound
+	log        *slog.Logger
+}
+
+func newOpener(want addresses, log *slog.Logger) opener {
+	return opener{want: want, interfaces: interfaces, probe: probeUDP, log: log}
+}
+
+// open opens TCP first and UDP on the same number. With port 0 a number whose UDP side is taken is given up for
+// another.
+func (o opener) open() (*sockets, error) {
+	var err error
+	for range portTries {
+		var s *sockets
+		if s, err = o.openOnce(); err == nil {
+			return s, nil
+		}
+		if o.want.listen.Port() != 0 || !isBusy(err) {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+func (o opener) openOnce() (*sockets, error) {
+	s := &sockets{}
+	if err := s.listenTCP(o.want.listen, o.log); err != nil {
+		return nil, err
+	}
+	if err := o.openMedia(s); err != nil {
+		s.closeTCP()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *sockets) closeTCP() {
+	for _, ln := range s.tcp {
+		_ = ln.Close()
+	}
+}
+
+func (s *sockets) listenTCP(want netip.AddrPort, log *slog.Logger) error {
+	ln, err := net.Listen("tcp", want.String())
+	if err != nil {
+		return bindError("listen", want, err)
+	}
+	s.tcp = []net.Listener{ln}
+	s.listen = netip.AddrPortFrom(want.Addr(), ln.Addr().(*net.TCPAddr).AddrPort().Port())
+	if want.Addr() != loopback {
+		return nil
+	}
+	six := netip.AddrPortFrom(netip.IPv6Loopback(), s.listen.Port())
+	ln, err = net.Listen("tcp6", six.String())
+	switch {
+	case err == nil:
+		s.tcp = append(s.tcp, ln)
+	case isBusy(err): // whoever holds it would get what is meant for localhost
+		s.closeTCP()
+		return bindError("listen", six, err)
+	default:
+		log.Debug("no [::1] beside 127.0.0.1", "error", err)
+	}
+	return nil
+}
+
+func (o opener) openMedia(s *sockets) error {
+	udp, err := o.mediaAddresses(s.listen.Port())
+	if err != nil {
+		return err
+	}
+	s.media, err = sfu.New(sfu.Config{
+		UDP:       udp,
+		TCP:       tcpAddresses(s.listen, udp),
+		Advertise: o.want.advertise,
+		Logger:    o.log,
+	})
+	switch {
+	case isBusy(err): // taken since it was probed
+		return bindError("listen", s.listen, err)
+	case err != nil:
+		return fmt.Errorf("open media sockets: %w", err)
+	}
+	return nil
+}
+
+// mediaAddresses returns the addresses for UDP, each of which could be bound a moment ago.
+func (o opener) mediaAddresses(port uint16) ([]netip.AddrPort, error) {
+	if o.want.media == nil {
+		return o.autoAddresses(port)
+	}
+	var list []netip.AddrPort
+	for _, addr := range o.want.media {
+		follows := addr.Port() == 0
+		if follows {
+			addr = netip.AddrPortFrom(addr.Addr(), port)
+		}
+		err := o.probe(addr)
+		switch {
+		case follows && isBusy(err): // the port is the API's, so that setting moves it
+			return nil, bindError("listen", addr, err)
+		case err != nil:
+			return nil, bindError("media", addr, err)
+		}
+		list = append(list, addr)
+	}
+	return list, nil
+}
+
+// autoAddresses leaves out what cannot be bound, as long as something remains. A chosen port that is taken on any
+// address is given up for another one.
+func (o opener) autoAddresses(port uint16) ([]netip.AddrPort, error) {
+	found, err := o.interfaces()
+	if err != nil {
+		return nil, err
+	}
+	var list []netip.AddrPort
+	var firstErr error
+	for _, a := range ownAddresses(found) {
+		addr := netip.AddrPortFrom(a, port)
+		err := o.probe(addr)
+		switch {
+		case err == nil && len(list) == maxMedia:
+			o.log.Info("media address left out: enough others", "address", addr.String())
+		case err == nil:
+			list = append(list, addr)
+		case o.want.listen.Port() == 0 && isBusy(err):
+			return nil, bindError("listen", addr, err)
+		default:
+			o.log.Warn("media address left out: it cannot be bound", "address", addr.String(), "error", err)
+			if firstErr == nil {
+				firstErr = bindError("listen", addr, err)
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil, firstErr
+	}
+	if len(list) == 1 && list[0].Addr().IsLoopback() {
+		o.log.Warn("media on loopback only, as this machine has no other usable address; Firefox will not connect to it")
+	}
+	return list, nil
+}
+
+func probeUDP(addr netip.AddrPort) error {
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func isBusy(err error) bool {
+	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, stunserver.ErrBusy)
+}
+
+// bindError turns the refusal of an address into what a user can act on.
+func bindError(setting string, addr netip.AddrPort, err error) error {
+	e := &ConfigError{Setting: setting, Value: addr.String(), Cause: err}
+	other := netip.AddrPortFrom(addr.Addr(), 0).String()
+	switch {
+	case isBusy(err):
+		e.Problem = "port " + strconv.Itoa(int(addr.Port())) + " is in use by another program"
+		e.Cure = fmt.Sprintf("stop that program, or choose another port; --%s %s takes a free one", setting, other)
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, stunserver.ErrNotLocal):
+		e.Problem = "not an address of this machine"
+		e.Cure = "use 127.0.0.1 or one of the addresses that the operating system lists for this machine"
+	case errors.Is(err, syscall.EACCES):
+		e.Problem = "this user may not use port " + strconv.Itoa(int(addr.Port()))
+		e.Cure = "choose a port from 1024 up"
+	default:
+		e.Problem = err.Error()
+		e.Cure = "choose another address"
+	}
+	return e
+}

@@ -1,0 +1,221 @@
+package emulator_test
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/callsemu/callsemu/emulator"
+	"github.com/callsemu/callsemu/emulator/wire"
+	"github.com/callsemu/callsemu/openapi"
+)
+
+// schemaPair is a Go type and the schema of openapi.yaml that describes it.
+type schemaPair struct {
+	value  any
+	schema string
+
+	// optional names fields that are always written but need not be sent.
+	optional []string
+	// unused names fields of a shared Go type that this schema does not have.
+	unused []string
+}
+
+func schemaPairs() []schemaPair {
+	return []schemaPair{
+		{value: wire.SessionDescription{}, schema: "SessionDescription"},
+		{value: wire.SessionDescription{}, schema: "SfuDescription"},
+		{value: wire.NewSessionRequest{}, schema: "NewSessionRequest"},
+		{value: wire.NewSessionResponse{}, schema: "NewSessionResponse"},
+		{value: wire.TracksRequest{}, schema: "TracksRequest"},
+		{value: wire.TrackObject{}, schema: "TrackObject"},
+		{value: wire.Simulcast{}, schema: "Simulcast"},
+		{value: wire.Simulcast{}, schema: "SimulcastEcho"},
+		{value: wire.TracksResponse{}, schema: "TracksResponse"},
+		{value: wire.TrackResult{}, schema: "TrackResult"},
+		{value: wire.RenegotiateRequest{}, schema: "RenegotiateRequest"},
+		{value: wire.RenegotiateResponse{}, schema: "RenegotiateResponse"},
+		// An absent force counts as false (contract 1.6).
+		{value: wire.CloseTracksRequest{}, schema: "CloseTracksRequest", optional: []string{"force"}},
+		{value: wire.CloseTrack{}, schema: "CloseTrack"},
+		{value: wire.CloseTracksResponse{}, schema: "CloseTracksResponse"},
+		// A close has the items of tracks/new with fewer fields in use.
+		{value: wire.TrackResult{}, schema: "CloseTrackResult", unused: []string{"sessionId", "trackName", "simulcast"}},
+		{value: wire.SessionState{}, schema: "SessionState"},
+		{value: wire.TrackState{}, schema: "TrackState"},
+		{value: wire.DataChannelState{}, schema: "DataChannelState"},
+		{value: wire.Error{}, schema: "Error"},
+		{value: emulator.Readiness{}, schema: "Readiness"},
+	}
+}
+
+// schemasWithoutType are the schemas that narrow another one down or describe
+// answers that no Go type of the emulator makes.
+var schemasWithoutType = []string{
+	"ClientOffer", "ClosingOffer", "SfuOffer", "SfuAnswer", "SessionId", // of a description, an id
+	"PushRequest", "PushWithoutOfferRequest", "PullRequest", "AutoDiscoverRequest", "WithOffer", // of TracksRequest
+	"LocalTrack", "RemoteTrack", // of TrackObject
+	"AnsweredTracks", "OfferedTracks", "FailedTracks", "OnlyFailedTracks", // of TracksResponse
+	"PushedTrack", "PulledTrack", "FailedTrack", "ItemErrorCode", // of TrackResult
+	"RefusedError", // Error with the subcode that clients know and the emulator does not send
+}
+
+func loadSchemas(t *testing.T) (*openapi.Document, openapi3.Schemas) {
+	t.Helper()
+	d, err := openapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, d.Spec().Components.Schemas
+}
+
+func TestWireTypesMatchTheirSchemas(t *testing.T) {
+	_, schemas := loadSchemas(t)
+	for _, pair := range schemaPairs() {
+		t.Run(pair.schema, func(t *testing.T) {
+			ref := schemas[pair.schema]
+			if ref == nil {
+				t.Fatal("openapi.yaml has no such schema")
+			}
+			for _, fault := range pair.compare(ref.Value) {
+				t.Error(fault)
+			}
+		})
+	}
+}
+
+// compare lists what differs between the Go type and the schema.
+func (p schemaPair) compare(schema *openapi3.Schema) (faults []string) {
+	typ := reflect.TypeOf(p.value)
+	seen := map[string]bool{}
+	for i := range typ.NumField() {
+		name, options, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		if name == "-" || slices.Contains(p.unused, name) {
+			continue
+		}
+		seen[name] = true
+		property := schema.Properties[name]
+		if property == nil {
+			faults = append(faults, fmt.Sprintf("%s.%s: the schema has no property %q", typ, typ.Field(i).Name, name))
+			continue
+		}
+		required := !strings.Contains(options, "omitempty") && !slices.Contains(p.optional, name)
+		if in := slices.Contains(schema.Required, name); in != required {
+			faults = append(faults, fmt.Sprintf("%s: required is %t in the schema, %t in Go", name, in, required))
+		}
+		if want, got := jsonTypeOf(typ.Field(i).Type), schemaTypeOf(property.Value); got != want {
+			faults = append(faults, fmt.Sprintf("%s: type is %s in the schema, %s in Go", name, got, want))
+		}
+	}
+	for name := range schema.Properties {
+		if !seen[name] {
+			faults = append(faults, fmt.Sprintf("%s has no field for the property %q", typ, name))
+		}
+	}
+	return faults
+}
+
+// jsonTypeOf is the type of a Go type's JSON, such as "array of object".
+func jsonTypeOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return jsonTypeOf(t.Elem())
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Int:
+		return "integer"
+	case reflect.Struct:
+		return "object"
+	case reflect.Slice:
+		return "array of " + jsonTypeOf(t.Elem())
+	default:
+		return t.String()
+	}
+}
+
+func schemaTypeOf(s *openapi3.Schema) string {
+	switch {
+	case s.Type == nil && len(s.AllOf) > 0:
+		return schemaTypeOf(s.AllOf[0].Value)
+	case s.Type.Is("array"):
+		return "array of " + schemaTypeOf(s.Items.Value)
+	default:
+		return strings.Join(s.Type.Slice(), " or ")
+	}
+}
+
+// TestEveryTypeAndEverySchemaIsCompared finds what the table forgets: a struct
+// within a listed type, a schema without a type.
+func TestEveryTypeAndEverySchemaIsCompared(t *testing.T) {
+	_, schemas := loadSchemas(t)
+	types, names := map[reflect.Type]bool{}, map[string]bool{}
+	for _, pair := range schemaPairs() {
+		types[reflect.TypeOf(pair.value)] = true
+		names[pair.schema] = true
+	}
+	for typ := range types {
+		for i := range typ.NumField() {
+			inner := typ.Field(i).Type
+			for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
+				inner = inner.Elem()
+			}
+			if inner.Kind() == reflect.Struct && strings.HasSuffix(inner.PkgPath(), "/wire") && !types[inner] {
+				t.Errorf("%s of %s is not in the table", inner, typ)
+			}
+		}
+	}
+	for name := range schemas {
+		if names[name] == slices.Contains(schemasWithoutType, name) {
+			t.Errorf("schema %s: in the table %t, listed as one without a type %t", name, names[name], !names[name])
+		}
+	}
+	for _, name := range schemasWithoutType {
+		if schemas[name] == nil {
+			t.Errorf("openapi.yaml has no schema %s", name)
+		}
+	}
+}
+
+// TestCatalogueIsInTheSchemas wants every error that the emulator can answer
+// with to be one that openapi.yaml lists.
+func TestCatalogueIsInTheSchemas(t *testing.T) {
+	d, schemas := loadSchemas(t)
+	items := append(slices.Clone(schemas["ItemErrorCode"].Value.Enum),
+		schemas["CloseTrackResult"].Value.Properties["errorCode"].Value.Enum...)
+	for _, row := range wire.Catalogue() {
+		if row.Status == 0 {
+			if !slices.Contains(items, any(row.Code)) {
+				t.Errorf("no item has the code %s", row.Code)
+			}
+			continue
+		}
+		if !listed(d.Spec(), row) {
+			t.Errorf("no operation answers %d %s", row.Status, row.Code)
+		}
+	}
+}
+
+// listed reports whether some operation answers with the row's status and code.
+func listed(spec *openapi3.T, row wire.Row) bool {
+	body := map[string]any{"errorCode": row.Code, "errorDescription": row.Text}
+	for _, item := range spec.Paths.Map() {
+		for _, operation := range item.Operations() {
+			response := operation.Responses.Value(strconv.Itoa(row.Status))
+			if response == nil {
+				continue
+			}
+			media := response.Value.Content["application/json"]
+			if media.Schema.Value.VisitJSON(body) == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
