@@ -84,6 +84,17 @@ type section struct {
 	subscription *Subscription
 }
 
+// publish makes a Publication of what the endpoint sends, in place of any before. After a forced close the service accepts
+// the mid again, and nothing comes of it (contract 1.3).
+func (s *section) publish(p *Peer) *Publication {
+	pub := newPublication(p, s)
+	pub.dead = s.stopped
+	if old := s.publication.Swap(pub); old != nil {
+		old.close()
+	}
+	return pub
+}
+
 // end closes what flows on a section.
 func (s *section) end() {
 	if pub := s.publication.Swap(nil); pub != nil {
@@ -138,11 +149,7 @@ func (p *Peer) answer(offer *Description, plan AnswerPlan) (Negotiated, []*Subsc
 			s.stopped = false // both sides know now: the mid may carry a new track
 		}
 		if slices.Contains(plan.Publish, m.Mid) && s.receives() {
-			pub := newPublication(p, s)
-			out.Publications[m.Mid] = pub
-			if !s.stopped { // after a forced close the service accepts the mid again, and nothing comes of it (contract 1.3)
-				s.publication.Store(pub)
-			}
+			out.Publications[m.Mid] = s.publish(p)
 		}
 	}
 	p.remoteLocked(offer.sdp)

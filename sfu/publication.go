@@ -18,6 +18,7 @@ type Publication struct {
 	mid     string
 	kind    Kind
 	codecs  []sdp.Codec
+	dead    bool // nothing is forwarded, ever
 	ready   chan struct{}
 	done    chan struct{}
 
@@ -73,6 +74,9 @@ func (pub *Publication) codecName() string {
 
 // forward hands a burst to every subscriber in turn.
 func (pub *Publication) forward(st *stream, burst []packet, w *worker) {
+	if pub.dead {
+		return
+	}
 	pub.packets.Add(uint64(len(burst)))
 	if !pub.isReady.Load() && pub.isReady.CompareAndSwap(false, true) {
 		pub.pt.Store(int32(burst[0].pt))

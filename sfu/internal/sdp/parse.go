@@ -364,8 +364,9 @@ func (p *mediaParser) finish() {
 		if !c.Is("rtx") {
 			continue
 		}
-		if apt, ok := strings.CutPrefix(c.Parameter, "apt="); ok {
-			if n, err := strconv.ParseUint(apt, 10, 7); err == nil {
+		for _, field := range strings.Split(c.Parameter, ";") { // "apt=96;rtx-time=3000" (RFC 4588 section 8.1)
+			apt, ok := strings.CutPrefix(strings.TrimSpace(field), "apt=")
+			if n, err := strconv.ParseUint(apt, 10, 7); ok && err == nil {
 				repair[uint8(n)] = c.PT
 			}
 		}

@@ -1,0 +1,192 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/callsemu/callsemu/openapi"
+)
+
+// Mark says how sure the contract is of what a case proves (contract 0.1).
+type Mark string
+
+// The marks of contract 0.1.
+const (
+	Doc      Mark = "doc"
+	Recorded Mark = "recorded"
+	Seen     Mark = "seen"
+	Inferred Mark = "inferred"
+)
+
+// Need is a property that a target must have for a case to mean anything there.
+type Need string
+
+const (
+	// SeededApps: only known apps are served, as by the real service.
+	SeededApps Need = "seeded apps only"
+	// OpenApps: any app id with any secret is served (the emulator's dev mode).
+	OpenApps Need = "unknown apps accepted"
+	// TCPMedia: the SDP carries TCP candidates. The real service's do not, or not everywhere (contract 3.1).
+	TCPMedia Need = "ICE over TCP"
+)
+
+// Case is one provable sentence of the contract.
+type Case struct {
+	ID           string // area/name, unique
+	Sentence     string
+	Section      string // of docs/contract.md
+	Mark         Mark
+	EmulatorOnly bool     // a decision of ours; the real service may answer otherwise
+	Needs        []Need   // without these the case does not apply
+	Operations   []string // operationIds of openapi.yaml that it is about
+	Codes        []string // Row.ID of every error that it provokes and checks
+	Run          func(ctx context.Context, t *T)
+}
+
+// Target is a service to test.
+type Target struct {
+	BaseURL  string // with or without the /v1 at its end
+	AppID    string
+	Secret   string
+	Emulator bool // an emulator: EmulatorOnly cases apply
+	Has      []Need
+	HTTP     *http.Client      // nil means one of its own per case
+	Schema   *openapi.Document // nil loads it for every case
+}
+
+// Applies says whether the case means anything on the target.
+func (c Case) Applies(to Target) bool {
+	if c.EmulatorOnly && !to.Emulator {
+		return false
+	}
+	for _, need := range c.Needs {
+		if !slices.Contains(to.Has, need) {
+			return false
+		}
+	}
+	return true
+}
+
+// Deadline is how long one case may take; the slowest waits twice for media that never comes.
+const Deadline = 45 * time.Second
+
+// Result is what became of one case.
+type Result struct {
+	Failures []string
+	Log      []string // every exchange, in order
+	Elapsed  time.Duration
+}
+
+// Passed says whether the case proved its sentence.
+func (r Result) Passed() bool { return len(r.Failures) == 0 }
+
+// Run runs one case and everything that it registered for cleanup. A panic of the case other than its own Fatalf is
+// passed on.
+func Run(ctx context.Context, c Case, target Target) Result {
+	ctx, cancel := context.WithTimeoutCause(ctx, Deadline, errors.New("deadline of the case"))
+	defer cancel()
+	begun := time.Now()
+	t := newT(target)
+	t.runGuarded(func() { c.Run(ctx, t) })
+	t.cleanUp()
+	if len(t.failures) == 0 {
+		t.checkDeclared(c)
+	}
+	return Result{Failures: t.failures, Log: t.log, Elapsed: time.Since(begun)}
+}
+
+// checkDeclared keeps the tables of codes and operations honest: what a case claims to cover it must have checked.
+func (t *T) checkDeclared(c Case) {
+	for _, code := range c.Codes {
+		if !t.checked[code] {
+			t.Errorf("the case claims to check %s and did not", code)
+		}
+	}
+	for _, op := range c.Operations {
+		if !t.called[op] {
+			t.Errorf("the case claims to call %s and did not", op)
+		}
+	}
+}
+
+// T is what a case works with: it records failures and holds the target's client.
+type T struct {
+	target   Target
+	schema   *openapi.Document
+	http     *http.Client
+	failures []string
+	log      []string
+	cleanups []func()
+	checked  map[string]bool // Row.ID
+	called   map[string]bool // operationId
+}
+
+// fatal is what Fatalf panics with.
+type fatal struct{}
+
+func newT(target Target) *T {
+	t := &T{target: target, http: target.HTTP, checked: map[string]bool{}, called: map[string]bool{}}
+	t.target.BaseURL = strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
+	if t.http == nil {
+		transport := &http.Transport{ExpectContinueTimeout: 5 * time.Second}
+		t.http = &http.Client{Transport: transport}
+		t.Cleanup(transport.CloseIdleConnections)
+	}
+	t.schema = target.Schema
+	if t.schema == nil {
+		var err error
+		if t.schema, err = openapi.Load(); err != nil {
+			t.Errorf("openapi.yaml: %v", err)
+		}
+	}
+	return t
+}
+
+func (t *T) runGuarded(f func()) {
+	defer func() {
+		if r := recover(); r != nil && r != any(fatal{}) {
+			panic(r)
+		}
+	}()
+	f()
+}
+
+func (t *T) cleanUp() {
+	for len(t.cleanups) > 0 {
+		last := len(t.cleanups) - 1
+		f := t.cleanups[last]
+		t.cleanups = t.cleanups[:last]
+		t.runGuarded(f)
+	}
+}
+
+// Errorf records a failure; the case goes on.
+func (t *T) Errorf(format string, args ...any) {
+	t.failures = append(t.failures, fmt.Sprintf(format, args...))
+}
+
+// Fatalf records a failure and ends the case.
+func (t *T) Fatalf(format string, args ...any) {
+	t.Errorf(format, args...)
+	panic(fatal{})
+}
+
+// Logf adds a line to the log that is shown with a failure.
+func (t *T) Logf(format string, args ...any) {
+	t.log = append(t.log, fmt.Sprintf(format, args...))
+}
+
+// Cleanup registers what is to run after the case, newest first.
+func (t *T) Cleanup(f func()) { t.cleanups = append(t.cleanups, f) }
+
+// Must ends the case on an error.
+func (t *T) Must(err error) {
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+}

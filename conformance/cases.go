@@ -1,0 +1,12 @@
+package conformance
+
+import "slices"
+
+// Cases lists every case. Those that wait for seconds come first, so that they wait beside the others.
+func Cases() []Case {
+	return slices.Concat(
+		waitCases(), authCases(), httpCases(), malformedCases(), sessionCases(), pushCases(), pushRefusedCases(),
+		pullCases(), pullItemCases(), renegotiateCases(), closeCases(), closeRefusedCases(), closeNegotiatedCases(),
+		mediaCases(), codecCases(), repairCases(), hostileCases(),
+	)
+}

@@ -1,0 +1,61 @@
+package conformance
+
+// Row is one error of the API as a client sees it. Item rows have no status: they stand inside an HTTP 200.
+type Row struct {
+	ID     string // code, status and what tells it apart
+	Code   string
+	Status int
+	Text   string // exact, where a source states it; else empty
+	Source string
+}
+
+// The rows that the endpoints of this version use (contract 1.2). Codes and statuses are asserted always, texts where
+// one is recorded.
+var rows = []Row{
+	{"unauthorized/401", "unauthorized", 401, "", "contract 1.2, 9.2"},
+	{"not_found/404 app", "not_found", 404, "", "contract 1.2, 9.2"},
+	{"not_found/404 path", "not_found", 404, "", "contract 1.14"},
+	{"method_not_allowed/405", "", 405, "", "contract 1.14; the code is not recorded"},
+	{"method_not_allowed/405 delete", "", 405, "", "contract 1.8; the code is not recorded"},
+	{"payload_too_large/413", "payload_too_large", 413, "", "contract 1.2"},
+	{"decoding_error/400", "decoding_error", 400, "", "contract 1.2"},
+	{"decoding_error/400 sessions/new", "decoding_error", 400, "Body JSON validation error: sessionDescription", "contract 1.1"},
+	{"decoding_error/400 items", "decoding_error", 400, "JSON body validation error: 0,1", "contract 1.2"},
+	{"invalid_params/406 no tracks", "invalid_params", 406, "Expecting at least 1 track in the request", "contract 1.2"},
+	{"invalid_params/406 too many", "invalid_params", 406, "", "contract 6"},
+	{"invalid_params/406 mid", "invalid_params", 406, "tracks[0]: Missing mid in track", "contract 1.3"},
+	{"invalid_params/406 second mid", "invalid_params", 406, "tracks[1]: Missing mid in track", "contract 1.3"},
+	{"invalid_params/406 session id", "invalid_params", 406, "", "contract 1.0 step 6"},
+	{"invalid_params/406 location", "invalid_params", 406, "", "contract 1.0 step 6"},
+	{"invalid_params/406 track name", "invalid_params", 406, "", "contract 1.0 step 6"},
+	{"invalid_params/406 mixed", "invalid_params", 406, "", "contract 1.3"},
+	{"invalid_params/406 offer expected", "invalid_params", 406, "", "contract 1.2"},
+	{"invalid_params/406 answer expected", "invalid_params", 406, "sessionDescription.type=answer is expected", "contract 1.4"},
+	{"invalid_params/406 close without offer", "invalid_params", 406, "", "contract 1.6"},
+	{"session_error/425", "session_error", 425, "Session is not ready yet. Please ensure the PeerConnection is connected before making this request", "contract 1.2"},
+	{"session_error/410", "session_error", 410, "Session appears to be disconnected. Please check if the PeerConnection is connected.", "contract 1.2"},
+	{"invalid_session_description/400", "invalid_session_description", 400, "", "contract 1.2"},
+	{"invalid_session_description/400 line end", "invalid_session_description", 400, "", "contract 1.3"},
+	{"invalid_session_description/400 ufrag", "invalid_session_description", 400, "SDP contains no ice-ufrag", "contract 1.3"},
+	{"invalid_session_description/406 codec", "invalid_session_description", 406, "The subscriber's SDP is missing the published track's codec", "contract 1.4"},
+	{"invalid_session_description/406 overlap", "invalid_session_description", 406, "", "contract 2.2"},
+	{"invalid_session_description/406 replay", "invalid_session_description", 406, "", "contract 1.4"},
+	{"invalid_session_description/406 mismatch", "invalid_session_description", 406, "", "contract 1.0 step 8"},
+	{"not_found_track_error", "not_found_track_error", 0, "Track not found on remote peer. Make sure the publisher peer is connected and sending packets for this track", "contract 1.2"},
+	{"empty_track_error", "empty_track_error", 0, "No track data from remote peer. Make sure the publisher peer is connected and sending packets for this track", "contract 1.2"},
+	{"repeated_local_track_error", "repeated_local_track_error", 0, "", "contract 10 Q8"},
+	{"track_error", "track_error", 0, "", "contract 10 Q8"},
+	{"close_track_error", "close_track_error", 0, "Track doesn't exist or was already closed", "contract 1.6"},
+}
+
+// Rows lists the errors that cases can name in Case.Codes.
+func Rows() []Row { return append([]Row(nil), rows...) }
+
+func rowByID(id string) (Row, bool) {
+	for _, r := range rows {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return Row{}, false
+}

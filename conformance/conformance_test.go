@@ -1,0 +1,211 @@
+package conformance_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"go.uber.org/goleak"
+
+	"github.com/callsemu/callsemu/conformance"
+	"github.com/callsemu/callsemu/emulator"
+	"github.com/callsemu/callsemu/openapi"
+)
+
+// TestMain lets more cases run beside each other than there are processors: most of them wait.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", "12"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// TestContract runs every case against the target of the environment, or against an emulator in each of its modes.
+func TestContract(t *testing.T) {
+	target, given := targetOfEnvironment()
+	if !given {
+		target = inProcess(t, func(*emulator.Config) {})
+	}
+	target = probed(t, target)
+	if !given && (!target.Emulator || !slices.Equal(target.Has, []conformance.Need{conformance.OpenApps, conformance.TCPMedia})) {
+		t.Errorf("the emulator in dev mode is taken for %+v", target)
+	}
+	run(t, target, conformance.Cases())
+}
+
+// TestContractInRealMode runs the cases that need an emulator which serves seeded apps only.
+func TestContractInRealMode(t *testing.T) {
+	target := probed(t, inProcess(t, func(c *emulator.Config) { c.Mode = realMode }))
+	if !target.Emulator || !slices.Contains(target.Has, conformance.SeededApps) {
+		t.Fatalf("the emulator in real mode is taken for %+v", target)
+	}
+	run(t, target, slices.DeleteFunc(conformance.Cases(), func(c conformance.Case) bool {
+		return !slices.Contains(c.Needs, conformance.SeededApps)
+	}))
+}
+
+func run(t *testing.T, target conformance.Target, cases []conformance.Case) {
+	for _, c := range cases {
+		if !c.Applies(target) {
+			continue
+		}
+		t.Run(c.ID, func(t *testing.T) {
+			t.Parallel()
+			result := conformance.Run(t.Context(), c, target)
+			if result.Passed() {
+				return
+			}
+			t.Errorf("%s [contract %s, %s]\n%s\nlog:\n%s", c.Sentence, c.Section, c.Mark,
+				strings.Join(result.Failures, "\n"), strings.Join(result.Log, "\n"))
+		})
+	}
+}
+
+func targetOfEnvironment() (conformance.Target, bool) {
+	target := conformance.Target{
+		BaseURL: os.Getenv("CALLS_BASE_URL"), AppID: os.Getenv("CALLS_APP_ID"), Secret: os.Getenv("CALLS_APP_SECRET"),
+	}
+	return target, target.BaseURL != "" && target.AppID != "" && target.Secret != ""
+}
+
+func probed(t *testing.T, target conformance.Target) conformance.Target {
+	target, err := conformance.Probe(t.Context(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.Schema = loadSchema(t)
+	return target
+}
+
+// realMode is session.ModeReal: of the emulator's packages this file imports emulator alone. Were it wrong, the probe
+// would tell.
+const realMode = 1
+
+func inProcess(t *testing.T, edit func(*emulator.Config)) conformance.Target {
+	e := emulator.RunT(quiet{t}, edit)
+	return conformance.Target{BaseURL: e.BaseURL(), AppID: e.AppID(), Secret: e.Secret()}
+}
+
+// quiet keeps the emulator's log out of the suite's, which has every exchange already.
+type quiet struct{ *testing.T }
+
+func (quiet) Logf(string, ...any) {}
+
+func loadSchema(t *testing.T) *openapi.Document {
+	schema, err := openapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func TestCasesAreWellFormed(t *testing.T) {
+	marks := []conformance.Mark{conformance.Doc, conformance.Recorded, conformance.Seen, conformance.Inferred}
+	ids, rows := map[string]bool{}, map[string]bool{}
+	for _, row := range conformance.Rows() {
+		rows[row.ID] = true
+	}
+	for _, c := range conformance.Cases() {
+		if c.ID == "" || ids[c.ID] || c.Sentence == "" || !strings.HasSuffix(c.Sentence, ".") || c.Section == "" || c.Run == nil {
+			t.Errorf("case %q is not unique or lacks a sentence, a section or a function", c.ID)
+		}
+		if !slices.Contains(marks, c.Mark) {
+			t.Errorf("case %q has the mark %q", c.ID, c.Mark)
+		}
+		for _, code := range c.Codes {
+			if !rows[code] {
+				t.Errorf("case %q names the unknown row %q", c.ID, code)
+			}
+		}
+		ids[c.ID] = true
+	}
+}
+
+func TestEveryRowHasACase(t *testing.T) {
+	covered := map[string]bool{}
+	for _, c := range conformance.Cases() {
+		for _, code := range c.Codes {
+			covered[code] = true
+		}
+	}
+	for _, row := range conformance.Rows() {
+		if !covered[row.ID] {
+			t.Errorf("no case provokes %s", row.ID)
+		}
+	}
+}
+
+// TestEveryCodeOfTheSchemaHasARow compares the suite's rows with the codes that openapi.yaml lists.
+func TestEveryCodeOfTheSchemaHasARow(t *testing.T) {
+	const trouble = "trouble of the service, which nothing that a client does should provoke"
+	without := map[string]string{
+		"internal_error": trouble, "backend_error": trouble, "retryable_transient_error": trouble,
+		"temporarily_unavailable_error": trouble, "transport_unavailable_error": trouble,
+		"signaling_state_not_stable": "another spelling of the 406 for an open exchange, which the suite asserts as contract 2.2 decides it",
+	}
+	known := map[string]bool{"method_not_allowed": true} // rows for 405 leave the code open
+	for _, row := range conformance.Rows() {
+		known[row.Code] = true
+	}
+	components := loadSchema(t).Spec().Components
+	listed := append(codesOf(components.Schemas["ItemErrorCode"].Value), codesOf(components.Schemas["CloseTrackResult"].Value)...)
+	for _, response := range components.Responses {
+		if media := response.Value.Content["application/json"]; media != nil {
+			listed = append(listed, codesOf(media.Schema.Value)...)
+		}
+	}
+	if len(listed) < 15 {
+		t.Fatalf("openapi.yaml lists only the codes %v", listed)
+	}
+	for _, code := range listed {
+		if _, excused := without[code]; !known[code] && !excused {
+			t.Errorf("no row of the suite has the code %s", code)
+		}
+	}
+}
+
+// codesOf collects the values that a schema allows for itself or for its errorCode.
+func codesOf(schema *openapi3.Schema) (codes []string) {
+	for _, value := range schema.Enum {
+		codes = append(codes, fmt.Sprint(value))
+	}
+	if code := schema.Properties["errorCode"]; code != nil {
+		codes = append(codes, codesOf(code.Value)...)
+	}
+	for _, part := range schema.AllOf {
+		codes = append(codes, codesOf(part.Value)...)
+	}
+	return codes
+}
+
+func TestEveryOperationHasACase(t *testing.T) {
+	covered := map[string]bool{}
+	for _, c := range conformance.Cases() {
+		for _, op := range c.Operations {
+			covered[op] = true
+		}
+	}
+	for path, item := range loadSchema(t).Spec().Paths.Map() {
+		if !strings.HasPrefix(path, "/apps/") {
+			continue // the emulator's own zone is no part of the contract
+		}
+		for _, op := range item.Operations() {
+			if !covered[op.OperationID] {
+				t.Errorf("no case is about %s", op.OperationID)
+			}
+			delete(covered, op.OperationID)
+		}
+	}
+	for op := range covered {
+		t.Errorf("cases are about %s, which openapi.yaml does not have", op)
+	}
+}

@@ -1,0 +1,20 @@
+// Package conformance is a black-box suite for anything that speaks the Cloudflare Calls API: it talks HTTP and WebRTC
+// to a base URL and knows nothing of what is behind it.
+//
+// A [Case] is a value: an id, the sentence it proves, the section of docs/contract.md that says so, how sure that
+// section is, and a function. [Cases] lists them all; [Run] runs one against a [Target]. The cases live in ordinary
+// files, so that a program can carry them; conformance_test.go runs them against an emulator of its own, or against
+// the target that CALLS_BASE_URL, CALLS_APP_ID and CALLS_APP_SECRET name.
+//
+// Every response, and every request that a case means to be valid, is checked against openapi/openapi.yaml. A request
+// meant to be malformed must be refused by the schema as well, or the case says why the schema cannot see the fault.
+//
+// # Ownership
+//
+// Run owns everything that a case makes: the case registers it with T.Cleanup, and Run ends it, newest first, before it
+// returns. A case runs in one goroutine; T may be used from that goroutine only.
+//
+// # What it does not do
+//
+// It never imports emulator code, and it does not know a clock other than the real one: cases that prove a wait take it.
+package conformance

@@ -1,0 +1,180 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/callsemu/callsemu/sfu/sfutest"
+)
+
+// client is one session with the PeerConnection behind it.
+type client struct {
+	t    *T
+	ID   string
+	Peer *sfutest.Peer
+}
+
+// newSession makes a session without a body.
+func (t *T) newSession(ctx context.Context) string {
+	return t.do(ctx, call{Method: http.MethodPost, Path: "/sessions/new"}).want(http.StatusCreated).Body.SessionID
+}
+
+// client makes a session and a peer that has not negotiated.
+func (t *T) client(ctx context.Context, cfg sfutest.Config) *client {
+	return &client{t: t, ID: t.newSession(ctx), Peer: t.peer(cfg)}
+}
+
+func (t *T) peer(cfg sfutest.Config) *sfutest.Peer {
+	peer, err := sfutest.NewPeer(cfg)
+	t.Must(err)
+	t.Cleanup(func() { t.Must(peer.Close()) })
+	return peer
+}
+
+// named is a track to push.
+type named struct {
+	Name string
+	sfutest.Track
+}
+
+func mic() named { return named{"mic", sfutest.Track{Codec: sfutest.Opus, AudioLevel: 42}} }
+func cam() named { return named{"cam", sfutest.Track{Codec: sfutest.VP8}} }
+
+func (c *client) path(rest string) string { return "/sessions/" + c.ID + rest }
+
+func (c *client) post(ctx context.Context, rest string, body any) *exchange {
+	return c.t.do(ctx, call{Method: http.MethodPost, Path: c.path(rest), Body: body})
+}
+
+func (c *client) put(ctx context.Context, rest string, body any) *exchange {
+	return c.t.do(ctx, call{Method: http.MethodPut, Path: c.path(rest), Body: body})
+}
+
+func (c *client) state(ctx context.Context) *exchange {
+	return c.t.do(ctx, call{Method: http.MethodGet, Path: c.path("")})
+}
+
+// prepare adds the tracks to the peer and makes the offer with the items that name them.
+func (c *client) prepare(ctx context.Context, tracks ...named) (tracksBody, []*sfutest.Publisher) {
+	publishers := make([]*sfutest.Publisher, len(tracks))
+	for i, track := range tracks {
+		var err error
+		publishers[i], err = c.Peer.Publish(track.Track)
+		c.t.Must(err)
+	}
+	body := tracksBody{SessionDescription: offerOf(c.offer(ctx))}
+	for i, track := range tracks {
+		body.Tracks = append(body.Tracks, local(publishers[i].Mid(), track.Name))
+	}
+	return body, publishers
+}
+
+func (c *client) offer(ctx context.Context) string {
+	offer, err := c.Peer.Offer(ctx)
+	c.t.Must(err)
+	return offer
+}
+
+// push publishes the tracks in one request; it does not wait for the connection.
+func (c *client) push(ctx context.Context, tracks ...named) []*sfutest.Publisher {
+	body, publishers := c.prepare(ctx, tracks...)
+	x := c.post(ctx, "/tracks/new", body).want(http.StatusOK).wantRenegotiation(false)
+	for i, item := range body.Tracks {
+		if got := x.item(i); got.Mid != item.Mid || got.ErrorCode != "" {
+			c.t.Fatalf("%s: item %d is %+v", x, i, got)
+		}
+	}
+	c.t.Must(c.Peer.SetAnswer(x.sdp("answer")))
+	return publishers
+}
+
+// publish is a new session that pushes the tracks and is connected.
+func (t *T) publish(ctx context.Context, cfg sfutest.Config, tracks ...named) (*client, []*sfutest.Publisher) {
+	c := t.client(ctx, cfg)
+	publishers := c.push(ctx, tracks...)
+	c.connected(ctx)
+	return c, publishers
+}
+
+func (c *client) connected(ctx context.Context) { c.t.Must(c.Peer.WaitConnected(ctx)) }
+
+// requestPull asks for tracks and leaves the offer unanswered.
+func (c *client) requestPull(ctx context.Context, items ...trackItem) *exchange {
+	return c.post(ctx, "/tracks/new", tracksBody{Tracks: items})
+}
+
+// answer answers the SFU's offer in x.
+func (c *client) answer(ctx context.Context, x *exchange) {
+	answer, err := c.Peer.Answer(ctx, x.sdp("offer"))
+	c.t.Must(err)
+	c.put(ctx, "/renegotiate", renegotiateBody{answerOf(answer)}).want(http.StatusOK).wantFields()
+}
+
+// pull pulls tracks that must all be there and gives the watchers in order.
+func (c *client) pull(ctx context.Context, items ...trackItem) []*sfutest.Subscriber {
+	x := c.requestPull(ctx, items...).want(http.StatusOK).wantRenegotiation(true)
+	subscribers := make([]*sfutest.Subscriber, len(items))
+	for i, item := range items {
+		got := x.item(i)
+		if got.ErrorCode != "" || got.SessionID != item.SessionID || got.TrackName != item.TrackName {
+			c.t.Fatalf("%s: item %d is %+v, asked was %+v", x, i, got, item)
+		}
+		subscribers[i] = c.Peer.Subscriber(got.Mid)
+	}
+	c.answer(ctx, x)
+	return subscribers
+}
+
+// subscribe is a new session that pulls the tracks.
+func (t *T) subscribe(ctx context.Context, cfg sfutest.Config, items ...trackItem) (*client, []*sfutest.Subscriber) {
+	c := t.client(ctx, cfg)
+	return c, c.pull(ctx, items...)
+}
+
+// flows ends the case unless n more packets come, whole and in order.
+func (t *T) flows(ctx context.Context, what string, s *sfutest.Subscriber, n uint64) sfutest.SubscriberStats {
+	got, err := s.WaitMore(ctx, n)
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	t.checkWhole(what, got)
+	return got
+}
+
+// checkWhole checks what holds for every forwarded track on a network without loss (contract 3.3).
+func (t *T) checkWhole(what string, s sfutest.SubscriberStats) {
+	switch {
+	case s.Missing+s.Corrupt+s.Unstamped+s.SequenceSteps+s.TimestampSteps != 0:
+		t.Errorf("%s: the stream is damaged: %+v", what, s)
+	case len(s.SSRCs) != 1 || len(s.PayloadTypes) != 1 || len(s.Streams) != 1:
+		t.Errorf("%s: the stream changed its face: %+v", what, s)
+	}
+}
+
+// eventually asks again until content or the deadline; requests are a quarter of a second apart.
+func (t *T) eventually(ctx context.Context, what string, content func() bool) {
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for !content() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: %v", what, context.Cause(ctx))
+		}
+	}
+}
+
+// quiet checks that nothing more comes for a while, after the packets on their way have had time to arrive.
+func (t *T) quiet(ctx context.Context, what string, s *sfutest.Subscriber) {
+	begun := s.Stats().Packets
+	t.eventually(ctx, fmt.Sprintf("%s goes on", what), func() bool {
+		before := s.Stats().Packets
+		short, cancel := context.WithTimeout(ctx, 400*time.Millisecond)
+		defer cancel()
+		_, err := s.WaitMore(short, 1)
+		return err != nil && s.Stats().Packets == before
+	})
+	t.Logf("%s: %d packets at first, %d in the end", what, begun, s.Stats().Packets)
+}

@@ -1,0 +1,68 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// Probe finds out what the target is: an emulator or not, open to unknown apps or not, with media over TCP or not.
+// It makes one app in an emulator's dev mode, and one session there.
+func Probe(ctx context.Context, target Target) (Target, error) {
+	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
+	stranger := root + "/v1/apps/" + strings.Repeat("7", 32) + "/sessions/new"
+	status, _, err := ask(ctx, target, http.MethodPost, stranger)
+	switch {
+	case err != nil:
+		return target, err
+	case status == http.StatusCreated:
+		target.Has = append(target.Has, OpenApps)
+	case status == http.StatusNotFound:
+		target.Has = append(target.Has, SeededApps)
+	}
+	status, body, err := ask(ctx, target, http.MethodGet, root+"/readyz")
+	if err != nil {
+		return target, err
+	}
+	var readiness struct {
+		Candidates []struct{ Protocol string }
+	}
+	if status != http.StatusOK || json.Unmarshal(body, &readiness) != nil {
+		return target, nil
+	}
+	target.Emulator = true
+	for _, candidate := range readiness.Candidates {
+		if candidate.Protocol == "tcp" {
+			target.Has = append(target.Has, TCPMedia)
+			break
+		}
+	}
+	return target, nil
+}
+
+func ask(ctx context.Context, target Target, method, url string) (status int, body []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return 0, nil, fmt.Errorf("conformance: probe: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer probe")
+	client := target.HTTP
+	if client == nil {
+		transport := &http.Transport{}
+		defer transport.CloseIdleConnections()
+		client = &http.Client{Transport: transport}
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, nil, fmt.Errorf("conformance: probe: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err = io.ReadAll(response.Body)
+	if err != nil {
+		return 0, nil, fmt.Errorf("conformance: probe: %w", err)
+	}
+	return response.StatusCode, body, nil
+}

@@ -1,0 +1,107 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/callsemu/callsemu/conformance"
+)
+
+func TestRunRecordsFailuresAndCleansUpBackwards(t *testing.T) {
+	var order []string
+	c := conformance.Case{Run: func(_ context.Context, t *conformance.T) {
+		t.Cleanup(func() { order = append(order, "first") })
+		t.Cleanup(func() { order = append(order, "second"); t.Must(errors.New("cleanup fails too")) })
+		t.Logf("line %d", 1)
+		t.Errorf("goes on")
+		t.Fatalf("ends")
+		t.Errorf("never reached")
+	}}
+	result := conformance.Run(t.Context(), c, conformance.Target{})
+	if result.Passed() || !slices.Equal(result.Failures, []string{"goes on", "ends", "cleanup fails too"}) {
+		t.Errorf("failures %q", result.Failures)
+	}
+	if !slices.Equal(order, []string{"second", "first"}) || !slices.Equal(result.Log, []string{"line 1"}) {
+		t.Errorf("cleanups in the order %q, log %q", order, result.Log)
+	}
+}
+
+func TestRunHoldsCasesToWhatTheyClaim(t *testing.T) {
+	c := conformance.Case{
+		Codes: []string{"session_error/410"}, Operations: []string{"getSession"},
+		Run: func(context.Context, *conformance.T) {},
+	}
+	if result := conformance.Run(t.Context(), c, conformance.Target{}); len(result.Failures) != 2 {
+		t.Errorf("an empty case that claims a code and an operation fails with %q", result.Failures)
+	}
+}
+
+func TestCasesApplyByNeed(t *testing.T) {
+	service := conformance.Target{Has: []conformance.Need{conformance.SeededApps}}
+	emulated := conformance.Target{Emulator: true, Has: []conformance.Need{conformance.OpenApps}}
+	for _, tc := range []struct {
+		c                conformance.Case
+		onReal, onEmuDev bool
+	}{
+		{conformance.Case{}, true, true},
+		{conformance.Case{EmulatorOnly: true}, false, true},
+		{conformance.Case{Needs: []conformance.Need{conformance.SeededApps}}, true, false},
+	} {
+		if tc.c.Applies(service) != tc.onReal || tc.c.Applies(emulated) != tc.onEmuDev {
+			t.Errorf("%+v applies wrongly", tc.c)
+		}
+	}
+}
+
+// TestSuiteSeesFaults runs the simplest case against services with one fault each.
+func TestSuiteSeesFaults(t *testing.T) {
+	const id = "0123456789abcdef0123456789abcdef"
+	for name, tc := range map[string]struct {
+		status     int
+		kind, vary string
+		body       string
+		complaint  string
+	}{
+		"status 200":         {200, "application/json", "Origin", `{"sessionId":"` + id + `"}`, "status 200"},
+		"no Vary":            {201, "application/json", "", `{"sessionId":"` + id + `"}`, "Vary"},
+		"text":               {201, "text/plain", "Origin", `{"sessionId":"` + id + `"}`, "Content-Type"},
+		"empty errorCode":    {201, "application/json", "Origin", `{"sessionId":"` + id + `","errorCode":""}`, "errorCode present"},
+		"a field too many":   {201, "application/json", "Origin", `{"sessionId":"` + id + `","x":1}`, "fit openapi.yaml"},
+		"an upper-case id":   {201, "application/json", "Origin", `{"sessionId":"` + strings.ToUpper(id) + `"}`, "lower-case"},
+		"the same id again":  {201, "application/json", "Origin", `{"sessionId":"` + id + `"}`, "fresh"},
+		"an array":           {201, "application/json", "Origin", `[]`, "not a JSON object"},
+		"an error as answer": {503, "application/json", "Origin", `{"errorCode":"x","errorDescription":"y"}`, "status 503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", tc.kind)
+				if tc.vary != "" {
+					w.Header().Set("Vary", tc.vary)
+				}
+				w.WriteHeader(tc.status)
+				_, _ = io.WriteString(w, tc.body)
+			}))
+			defer server.Close()
+			target := conformance.Target{BaseURL: server.URL, AppID: "app", Secret: "secret"}
+			result := conformance.Run(t.Context(), caseByID(t, "session/new"), target)
+			if !strings.Contains(strings.Join(result.Failures, "\n"), tc.complaint) {
+				t.Errorf("failures %q do not mention %q", result.Failures, tc.complaint)
+			}
+		})
+	}
+}
+
+func caseByID(t *testing.T, id string) conformance.Case {
+	cases := conformance.Cases()
+	i := slices.IndexFunc(cases, func(c conformance.Case) bool { return c.ID == id })
+	if i < 0 {
+		t.Fatalf("no case %q", id)
+	}
+	return cases[i]
+}
