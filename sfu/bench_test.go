@@ -50,7 +50,8 @@ func newRoom(tb testing.TB, subscribers int) *room {
 		}
 		a.out = out
 		p.current.Store(a)
-		sub := &Subscription{peer: p, publication: r.pub, ssrc: 7, rtx: 8, numbers: rewrite.New[*stream](1, 1)}
+		sub := &Subscription{peer: p, ssrc: 7, rtx: 8, numbers: rewrite.New[*stream](1, 1), target: r.stream}
+		sub.source.Store(r.pub)
 		sub.bind(&section{mid: "0", kind: KindVideo, codecs: vp8, extensions: pullExtensions(KindVideo)}, true)
 	}
 	return r

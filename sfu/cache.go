@@ -1,6 +1,10 @@
 package sfu
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/callsemu/callsemu/sfu/internal/codec"
+)
 
 // cacheSize is how many packets are kept for retransmission: a second and a half of HD video.
 const cacheSize = 512
@@ -12,6 +16,7 @@ type cached struct {
 	pt      uint8
 	seq     uint16
 	ts      uint32
+	picture codec.Picture
 	payload []byte
 }
 
@@ -31,7 +36,7 @@ func (c *cache) put(burst []packet) {
 	for i := range burst {
 		p := &burst[i]
 		s := &c.ring[p.seq%cacheSize]
-		s.filled, s.marker, s.pt, s.seq, s.ts = true, p.marker, p.pt, p.seq, p.ts
+		s.filled, s.marker, s.pt, s.seq, s.ts, s.picture = true, p.marker, p.pt, p.seq, p.ts, p.picture
 		s.payload = append(s.payload[:0], p.payload...)
 	}
 }

@@ -28,11 +28,14 @@ func (c Candidate) String() string {
 // Candidates lists what every SDP of this SFU offers, UDP before TCP, at most six.
 func (s *SFU) Candidates() []Candidate {
 	s.mu.RLock()
-	tcp := s.tcp
+	tcp, advertise := s.tcp, s.advertise
 	s.mu.RUnlock()
 	udp := s.LocalAddrs()
-	if len(s.cfg.Advertise) > 0 {
-		udp, tcp = s.advertised(len(tcp) > 0)
+	if len(advertise) > 0 {
+		udp, tcp = s.advertised(advertise, len(tcp) > 0)
+	}
+	if s.cfg.OnlyFirst {
+		udp, tcp = udp[:1], nil
 	}
 	var out []Candidate
 	add := func(addrs []netip.AddrPort, isTCP bool, room int) {
@@ -52,10 +55,10 @@ func (s *SFU) Candidates() []Candidate {
 	return out
 }
 
-// advertised are the configured addresses, for TCP too where TCP is served at all.
-func (s *SFU) advertised(withTCP bool) (udp, tcp []netip.AddrPort) {
+// advertised are the addresses set from outside, for TCP too where TCP is served at all.
+func (s *SFU) advertised(list []netip.AddrPort, withTCP bool) (udp, tcp []netip.AddrPort) {
 	port := s.sockets[0].Addr().Port()
-	for _, a := range s.cfg.Advertise {
+	for _, a := range list {
 		if a.Port() == 0 {
 			a = netip.AddrPortFrom(a.Addr(), port)
 		}

@@ -75,7 +75,7 @@ func accepted(kind Kind, list []sdp.Codec) []sdp.Codec {
 		if kind == KindAudio && has(out, c.Name) {
 			continue
 		}
-		c.Feedback = common(c.Feedback, fbTransportCC, fbNACK, fbPLI, fbFIR)
+		c.Feedback = common(c.Feedback, pushFeedback(kind)...)
 		out = append(out, c)
 		if kind == KindVideo {
 			break
@@ -84,17 +84,48 @@ func accepted(kind Kind, list []sdp.Codec) []sdp.Codec {
 	return out
 }
 
-// receivable picks from an endpoint's codecs all that the SFU may send it.
-func receivable(kind Kind, list []sdp.Codec) []sdp.Codec {
+// known picks from an endpoint's codecs all that the SFU knows, with what it and the endpoint can do of feedback.
+func known(kind Kind, list []sdp.Codec, feedback []string) []sdp.Codec {
 	var out []sdp.Codec
 	for _, c := range list {
 		if !supported(kind, c) || has(out, c.Name) {
 			continue
 		}
-		c.Feedback = common(c.Feedback, fbREMB, fbNACK, fbPLI, fbFIR)
+		c.Feedback = common(c.Feedback, feedback...)
 		out = append(out, c)
 	}
 	return out
+}
+
+// receivable picks from an endpoint's codecs all that the SFU may send it.
+func receivable(kind Kind, list []sdp.Codec) []sdp.Codec {
+	return known(kind, list, pullFeedback(kind))
+}
+
+// names lists, in the SFU's own spelling, the known ones of an endpoint's codecs.
+func names(kind Kind, list []sdp.Codec) []string {
+	var out []string
+	for _, o := range offered(kind) {
+		if has(list, o.Name) {
+			out = append(out, o.Name)
+		}
+	}
+	return out
+}
+
+// pushFeedback and pullFeedback are the RTCP feedback of the two directions (contract 3.1).
+func pushFeedback(kind Kind) []string {
+	if kind == KindAudio {
+		return []string{fbTransportCC}
+	}
+	return []string{fbTransportCC, fbNACK, fbPLI, fbFIR}
+}
+
+func pullFeedback(kind Kind) []string {
+	if kind == KindAudio {
+		return []string{fbREMB}
+	}
+	return []string{fbREMB, fbNACK, fbPLI, fbFIR}
 }
 
 func has(list []sdp.Codec, name string) bool {

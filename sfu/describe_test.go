@@ -204,7 +204,7 @@ func push(t fataler, p *Peer, lines ...line) (*sdp.Description, Negotiated) {
 // pull has the SFU offer these tracks, and takes them all.
 func pull(t fataler, p *Peer, pubs ...*Publication) (*sdp.Description, []*Subscription) {
 	t.Helper()
-	got, err := p.Offer(pubs)
+	got, err := p.Offer(pulls(pubs...))
 	must(t, err)
 	must(t, p.AcceptAnswer(reply(t, got.SDP)))
 	return parse(t, got.SDP), got.Subscriptions
@@ -222,7 +222,7 @@ func (p *Peer) snapshot() string {
 	for _, s := range n.sections {
 		fmt.Fprintf(&b, "%s %v %v %p %p", s.mid, s.rejected, s.stopped, s.publication.Load(), s.subscription)
 		if s.subscription != nil {
-			fmt.Fprintf(&b, " %p %v", s.subscription.bound.Load(), len(*s.subscription.publication.receives.Load()))
+			fmt.Fprintf(&b, " %p %v", s.subscription.bound.Load(), len(*s.subscription.source.Load().receives.Load()))
 		}
 		b.WriteString("\n")
 	}

@@ -34,5 +34,5 @@
 //
 // # What it does not do
 //
-// It never transcodes, and estimates no bandwidth towards subscribers. Sections for data channels are refused.
+// It never transcodes. Sections for data channels are refused.
 package sfu

@@ -25,4 +25,9 @@ var (
 	ErrNoOfferPending = errors.New("no offer awaits an answer")
 	// ErrCodecMissing: an answer lacks the codec of the track that it would receive (contract 1.4).
 	ErrCodecMissing = errors.New("answer lacks the published track's codec")
+	// ErrNoSection: no live section with that mid can do what is asked: one that the endpoint sends on to publish, one that
+	// the SFU sends on to pull into.
+	ErrNoSection = errors.New("no such section")
+	// ErrKindMismatch: audio for a video section or the other way round.
+	ErrKindMismatch = errors.New("track and section are of different kinds")
 )

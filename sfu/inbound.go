@@ -33,6 +33,7 @@ type packet struct {
 	level    uint8 // RFC 6464 octet, noLevel for none
 	marker   bool
 	keyFrame bool // one starts here
+	picture  codec.Picture
 }
 
 // extensionIDs are the header extension ids that the endpoint uses; 0 for those that were not agreed.
@@ -58,12 +59,14 @@ type stream struct {
 	nack     bool
 	age      int // rises with every stream of the Peer: of two with one rid the younger counts
 	keyFrame func([]byte) bool
-	cache    *cache // nil where retransmission was not agreed
+	picture  func([]byte) codec.Picture // nil for codecs without picture numbers that need care
+	cache    *cache                     // nil where retransmission was not agreed
 
 	// Guarded by Peer.inbound.mu.
 	receiver receiver
 	sr       senderReport
 
+	meter    meter
 	report   atomic.Pointer[senderReport] // the newest, for subscribers that come later
 	wantsKey atomic.Int64                 // unix nanoseconds of the wish for a key frame that is still open, 0 for none
 	lastPLI  atomic.Int64
@@ -150,6 +153,10 @@ func (p *Peer) receiveRTP(w *worker, b []byte) {
 		pkt.keyFrame = true
 		st.wantsKey.Store(0)
 	}
+	if st.picture != nil {
+		pkt.picture = st.picture(pkt.payload)
+	}
+	st.meter.count(len(pkt.payload), w.now)
 	w.collect(st, pkt)
 	if verdict == gap && st.nack {
 		p.requestLocked(a, st, w.now)
@@ -221,6 +228,9 @@ func (p *Peer) resolve(h *rtp.Header) *stream {
 		}
 		st.clock = c.Clock
 		st.keyFrame = codec.KeyFrame(c.Name)
+		if c.Is("VP8") {
+			st.picture = codec.VP8Picture
+		}
 		if st.nack = slices.Contains(c.Feedback, fbNACK); st.nack {
 			st.cache = newCache()
 		}
@@ -326,6 +336,7 @@ func (p *Peer) tickInbound(a *association, now time.Time) {
 		if st.repairs != nil {
 			continue
 		}
+		st.meter.update(now)
 		if st.nack {
 			p.requestLocked(a, st, now)
 		}

@@ -41,17 +41,39 @@ func (d *Description) Media() []Media {
 	return out
 }
 
+// Pull is one track that the endpoint is to receive.
+type Pull struct {
+	Publication *Publication
+	Selection   Selection
+	Mid         string // AnswerPlan only: the endpoint's section
+}
+
+// Push is one track that the endpoint is to send on a section of the SFU's offer.
+type Push struct {
+	Kind          Kind
+	Bidirectional bool // the section sends as well, from whatever PullInto names
+}
+
 // AnswerPlan says what an endpoint's offer is meant to change.
 type AnswerPlan struct {
-	Publish []string // mids whose incoming media becomes a Publication
-	Close   []string // mids to stop in both directions
+	Publish       []string // mids whose incoming media becomes a Publication
+	Bidirectional []string // mids that the SFU sends on as well, from whatever PullInto names
+	Pulls         []Pull
+	Close         []string // mids to stop in both directions
+}
+
+// OfferPlan says what an offer of the SFU brings: one section for each.
+type OfferPlan struct {
+	Pulls  []Pull
+	Pushes []Push
 }
 
 // Negotiated is what came of an Answer or Offer.
 type Negotiated struct {
 	SDP           string
 	Publications  map[string]*Publication // Answer: those newly made, by mid
-	Subscriptions []*Subscription         // Offer: one per pull, in order
+	Subscriptions []*Subscription         // one per pull, in order
+	Pushes        []*Publication          // Offer: one per push, in order
 }
 
 // negotiation is the offer/answer state of a Peer (RFC 8829), guarded by Peer.mu.
@@ -60,12 +82,13 @@ type negotiation struct {
 	numbers  numbers
 	tag      string // the mid that carries the BUNDLE transport
 	version  uint64
-	offering bool            // an offer of the SFU awaits its answer
-	pulls    []*Subscription // those that the offer brought
+	offering bool              // an offer of the SFU awaits its answer
+	pulls    []*Subscription   // those that the offer brought
+	codecs   map[Kind][]string // what the endpoint's first answer accepted: nothing else is offered later (contract 3.2)
 }
 
 func newNegotiation() negotiation {
-	return negotiation{numbers: newNumbers(), version: uint64(time.Now().Unix())}
+	return negotiation{numbers: newNumbers(), version: uint64(time.Now().Unix()), codecs: map[Kind][]string{}}
 }
 
 // section is one m-line for the life of a session.
@@ -106,6 +129,16 @@ func (s *section) end() {
 	}
 }
 
+// live finds the section of a mid that carries or can carry media; nil for none.
+func (n *negotiation) live(mid string) *section {
+	for _, s := range n.sections {
+		if s.mid == mid && !s.rejected && !s.stopped {
+			return s
+		}
+	}
+	return nil
+}
+
 // OfferPending reports whether an offer of the SFU awaits its answer.
 func (p *Peer) OfferPending() bool {
 	p.mu.Lock()
@@ -114,45 +147,40 @@ func (p *Peer) OfferPending() bool {
 }
 
 // Answer applies an endpoint's offer and returns the answer. It changes nothing when it fails, with ErrOfferPending,
-// ErrSDPMismatch or ErrClosed. A mid of plan.Publish on which the endpoint does not send a known codec gets no
-// Publication.
+// ErrSDPMismatch, ErrCodecMissing (a pull into a section that does not take the published codec), ErrNoSection or
+// ErrClosed. A mid of plan.Publish on which the endpoint does not send a known codec gets no Publication.
 func (p *Peer) Answer(offer *Description, plan AnswerPlan) (Negotiated, error) {
-	out, begun, err := p.answer(offer, plan)
-	begin(begun)
+	out, err := p.answer(offer, plan)
+	if err == nil {
+		p.stepSubscriptions(time.Now())
+	}
 	return out, err
 }
 
-func (p *Peer) answer(offer *Description, plan AnswerPlan) (Negotiated, []*Subscription, error) {
+func (p *Peer) answer(offer *Description, plan AnswerPlan) (Negotiated, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := &p.negotiation
 	switch {
 	case p.closing || p.state == StateClosed:
-		return Negotiated{}, nil, ErrClosed
+		return Negotiated{}, ErrClosed
 	case n.offering:
-		return Negotiated{}, nil, ErrOfferPending
+		return Negotiated{}, ErrOfferPending
 	}
 	if err := n.fits(offer.sdp); err != nil {
-		return Negotiated{}, nil, err
+		return Negotiated{}, err
+	}
+	if err := pullable(offer.sdp, plan.Pulls); err != nil {
+		return Negotiated{}, err
 	}
 	n.numbers.learn(offer.sdp)
-	out := Negotiated{Publications: map[string]*Publication{}}
-	var begun []*Subscription
+	out := Negotiated{Publications: map[string]*Publication{}, Subscriptions: make([]*Subscription, len(plan.Pulls))}
 	for i := range offer.sdp.Media {
 		m := &offer.sdp.Media[i]
 		s := n.section(i, m)
-		if s.offered(m) {
-			begun = append(begun, s.subscription)
-		}
-		if slices.Contains(plan.Close, m.Mid) {
-			s.end()
-			s.stopped = false // both sides know now: the mid may carry a new track
-		}
-		if slices.Contains(plan.Publish, m.Mid) && s.receives() {
-			out.Publications[m.Mid] = s.publish(p)
-		}
+		p.offeredLocked(s, m, plan, &out)
 	}
-	p.remoteLocked(offer.sdp)
+	p.remoteLocked(offer.sdp, true)
 	if tag := offer.sdp.Tag(); n.tag != "" && tag != n.tag && p.current.Load() != nil {
 		p.restartUntil = time.Now().Add(restartGrace)
 	}
@@ -160,7 +188,48 @@ func (p *Peer) answer(offer *Description, plan AnswerPlan) (Negotiated, []*Subsc
 	answer.Bundle = intersect(offer.sdp.Bundle, answer.Live())
 	n.tag = answer.Tag()
 	out.SDP = p.textLocked(answer)
-	return out, begun, nil
+	p.countVideosLocked()
+	return out, nil
+}
+
+// pullable checks that every pull has a section that receives it.
+func pullable(offer *sdp.Description, pulls []Pull) error {
+	for _, pull := range pulls {
+		i := slices.IndexFunc(offer.Media, func(m sdp.Media) bool { return m.Mid == pull.Mid })
+		switch {
+		case i < 0 || offer.Media[i].Rejected || !offer.Media[i].Receives:
+			return fmt.Errorf("%w: mid %q does not receive", ErrNoSection, pull.Mid)
+		case Kind(offer.Media[i].Kind) != pull.Publication.kind:
+			return fmt.Errorf("%w: %s on mid %q", ErrKindMismatch, pull.Publication.kind, pull.Mid)
+		case !has(offer.Media[i].Codecs, pull.Publication.Codec()):
+			return fmt.Errorf("%w: %s on mid %s", ErrCodecMissing, pull.Publication.Codec(), pull.Mid)
+		}
+	}
+	return nil
+}
+
+// offeredLocked needs mu. It takes over one section of the endpoint's offer, and what the plan wants of it.
+func (p *Peer) offeredLocked(s *section, m *sdp.Media, plan AnswerPlan, out *Negotiated) {
+	if slices.Contains(plan.Close, m.Mid) {
+		s.end()
+		s.stopped = false // both sides know now: the mid may carry a new track
+	}
+	for i, pull := range plan.Pulls {
+		if pull.Mid == m.Mid {
+			if s.subscription != nil {
+				s.subscription.close()
+			}
+			s.subscription = newSubscription(p, s, pull.Publication, pull.Selection)
+			out.Subscriptions[i] = s.subscription
+		}
+	}
+	if s.subscription == nil && m.Receives && slices.Contains(plan.Bidirectional, m.Mid) {
+		s.subscription = newSubscription(p, s, nil, Selection{})
+	}
+	s.offered(m)
+	if slices.Contains(plan.Publish, m.Mid) && s.receives() {
+		out.Publications[m.Mid] = s.publish(p)
+	}
 }
 
 // fits checks that an offer continues the m-lines of the session.
@@ -196,13 +265,13 @@ func (n *negotiation) section(i int, m *sdp.Media) *section {
 	return s
 }
 
-// offered takes over what the endpoint's offer says of a section. It is true when its subscription begins to flow.
-func (s *section) offered(m *sdp.Media) bool {
+// offered takes over what the endpoint's offer says of a section.
+func (s *section) offered(m *sdp.Media) {
 	s.remote = *m
 	if m.Rejected || s.kind != KindAudio && s.kind != KindVideo {
 		s.rejected = true
 		s.end()
-		return false
+		return
 	}
 	s.rejected = false
 	if m.Sends {
@@ -215,46 +284,19 @@ func (s *section) offered(m *sdp.Media) bool {
 	if len(s.codecs) == 0 {
 		s.rejected = true
 		s.end()
-		return false
+		return
 	}
-	return s.subscription != nil && s.subscription.bind(s, m.Receives)
+	if s.subscription != nil {
+		s.subscription.bind(s, m.Receives)
+	}
 }
 
 // receives reports whether the endpoint sends media that the SFU understands.
 func (s *section) receives() bool { return !s.rejected && s.remote.Sends }
 
-// remoteLocked needs mu. It takes over what the endpoint's SDP says of the transport.
-func (p *Peer) remoteLocked(d *sdp.Description) {
-	for i := range d.Media {
-		m := &d.Media[i]
-		if m.Rejected {
-			continue
-		}
-		if p.fingerprint == "" {
-			p.active = m.Setup == "passive" // fixed for the session's life (contract 3.1)
-		}
-		p.fingerprint = m.Fingerprint
-		break
-	}
-	select {
-	case <-p.fingerprinted:
-	default:
-		if p.fingerprint != "" {
-			close(p.fingerprinted)
-		}
-	}
-	p.learnExtensionsLocked()
-	if p.state == StateNew {
-		p.setStateLocked(StateNegotiating)
-	}
-	if p.active && p.nominated != nil && p.pending == nil && p.current.Load() == nil {
-		p.associateLocked(true, p.nominated.path)
-	}
-}
-
-// Offer adds one section per Publication that the endpoint is to receive, and returns the SFU's offer of the whole
-// session. It fails with ErrOfferPending or ErrClosed.
-func (p *Peer) Offer(pulls []*Publication) (Negotiated, error) {
+// Offer adds one section per pull and push, and returns the SFU's offer of the whole session. It fails with
+// ErrOfferPending or ErrClosed.
+func (p *Peer) Offer(plan OfferPlan) (Negotiated, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := &p.negotiation
@@ -264,20 +306,23 @@ func (p *Peer) Offer(pulls []*Publication) (Negotiated, error) {
 	case n.offering:
 		return Negotiated{}, ErrOfferPending
 	}
-	n.pulls = nil
-	for _, pub := range pulls {
-		s := &section{
-			mid:        strconv.Itoa(n.nextMid()),
-			kind:       pub.kind,
-			protocol:   "UDP/TLS/RTP/SAVPF",
-			extensions: n.numbers.assignExtensions(pullExtensions(pub.kind)),
-			remote:     sdp.Media{Receives: true}, // until its answer says otherwise
-		}
-		s.codecs = n.pullCodecs(pub)
-		s.subscription = newSubscription(p, pub, s)
-		n.pulls = append(n.pulls, s.subscription)
-		n.sections = append(n.sections, s)
+	var out Negotiated
+	for _, pull := range plan.Pulls {
+		kind := pull.Publication.kind
+		s := n.add(kind, pullExtensions(kind), sdp.Media{Receives: true})
+		s.codecs = n.offerable(kind, pull.Publication.Codec(), pullFeedback(kind))
+		s.subscription = newSubscription(p, s, pull.Publication, pull.Selection)
+		out.Subscriptions = append(out.Subscriptions, s.subscription)
 	}
+	for _, push := range plan.Pushes {
+		s := n.add(push.Kind, pushExtensions(push.Kind), sdp.Media{Sends: true, Receives: push.Bidirectional})
+		s.codecs = n.offerable(push.Kind, "", pushFeedback(push.Kind))
+		out.Pushes = append(out.Pushes, s.publish(p))
+		if push.Bidirectional {
+			s.subscription = newSubscription(p, s, nil, Selection{})
+		}
+	}
+	n.pulls = out.Subscriptions
 	n.offering = true
 	if p.state == StateNew {
 		p.setStateLocked(StateNegotiating)
@@ -288,7 +333,21 @@ func (p *Peer) Offer(pulls []*Publication) (Negotiated, error) {
 	}
 	offer.Bundle = offer.Live()
 	n.tag = offer.Tag()
-	return Negotiated{SDP: p.textLocked(offer), Subscriptions: n.pulls}, nil
+	out.SDP = p.textLocked(offer)
+	return out, nil
+}
+
+// add makes a section of the SFU's own. remote is what the endpoint is expected to do until its answer says otherwise.
+func (n *negotiation) add(kind Kind, extensions []sdp.Extension, remote sdp.Media) *section {
+	s := &section{
+		mid:        strconv.Itoa(n.nextMid()),
+		kind:       kind,
+		protocol:   "UDP/TLS/RTP/SAVPF",
+		extensions: n.numbers.assignExtensions(extensions),
+		remote:     remote,
+	}
+	n.sections = append(n.sections, s)
+	return s
 }
 
 // nextMid counts from 0, one above the highest number in use, the endpoint's own included (contract 2.2).
@@ -302,10 +361,10 @@ func (n *negotiation) nextMid() int {
 	return next
 }
 
-// pullCodecs lists what is offered for a pull, the published codec first.
-func (n *negotiation) pullCodecs(pub *Publication) []sdp.Codec {
-	published := pub.codecName()
-	list := offered(pub.kind)
+// offerable lists what is offered on a section, the published codec first. Once the endpoint has answered for a kind, only
+// what it accepted then is offered (contract 3.2).
+func (n *negotiation) offerable(kind Kind, published string, feedback []string) []sdp.Codec {
+	list := offered(kind)
 	slices.SortStableFunc(list, func(a, b sdp.Codec) int {
 		switch {
 		case a.Is(published) && !b.Is(published):
@@ -317,15 +376,14 @@ func (n *negotiation) pullCodecs(pub *Publication) []sdp.Codec {
 	})
 	var out []sdp.Codec
 	for _, c := range list {
+		if set := n.codecs[kind]; set != nil && !slices.Contains(set, c.Name) {
+			continue
+		}
 		c = n.numbers.assign(c)
 		if c.PT == 0 && !c.Is("PCMU") {
 			continue // all 128 numbers have a meaning already
 		}
-		if pub.kind == KindVideo {
-			c.Feedback = []string{fbREMB, fbNACK, fbPLI, fbFIR}
-		} else {
-			c.Feedback = []string{fbREMB}
-		}
+		c.Feedback = feedback
 		out = append(out, c)
 	}
 	return out
@@ -334,63 +392,133 @@ func (n *negotiation) pullCodecs(pub *Publication) []sdp.Codec {
 // AcceptAnswer applies the endpoint's answer to the SFU's offer. It changes nothing when it fails, with
 // ErrNoOfferPending, ErrSDPMismatch, ErrCodecMissing or ErrClosed; the offer still awaits its answer then.
 func (p *Peer) AcceptAnswer(answer *Description) error {
-	begun, err := p.acceptAnswer(answer)
-	begin(begun)
+	err := p.acceptAnswer(answer)
+	if err == nil {
+		p.stepSubscriptions(time.Now())
+	}
 	return err
 }
 
-func (p *Peer) acceptAnswer(answer *Description) ([]*Subscription, error) {
+func (p *Peer) acceptAnswer(answer *Description) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := &p.negotiation
 	switch {
 	case p.closing || p.state == StateClosed:
-		return nil, ErrClosed
+		return ErrClosed
 	case !n.offering:
-		return nil, ErrNoOfferPending
+		return ErrNoOfferPending
 	case len(answer.sdp.Media) != len(n.sections):
-		return nil, fmt.Errorf("%w: %d m-lines, the offer has %d", ErrSDPMismatch, len(answer.sdp.Media), len(n.sections))
+		return fmt.Errorf("%w: %d m-lines, the offer has %d", ErrSDPMismatch, len(answer.sdp.Media), len(n.sections))
 	}
 	if err := n.fits(answer.sdp); err != nil {
-		return nil, err
+		return err
 	}
 	for i, s := range n.sections {
 		if s.subscription == nil || !slices.Contains(n.pulls, s.subscription) {
 			continue
 		}
-		if name := s.subscription.publication.codecName(); !has(answer.sdp.Media[i].Codecs, name) {
-			return nil, fmt.Errorf("%w: %s on mid %s", ErrCodecMissing, name, s.mid)
+		if name := s.subscription.source.Load().Codec(); !has(answer.sdp.Media[i].Codecs, name) {
+			return fmt.Errorf("%w: %s on mid %s", ErrCodecMissing, name, s.mid)
 		}
 	}
-	var begun []*Subscription
 	for i, s := range n.sections {
-		if s.answered(&answer.sdp.Media[i]) {
-			begun = append(begun, s.subscription)
-		}
+		n.answered(s, &answer.sdp.Media[i])
 	}
 	n.offering, n.pulls = false, nil
-	p.remoteLocked(answer.sdp)
-	return begun, nil
+	p.remoteLocked(answer.sdp, false)
+	p.countVideosLocked()
+	return nil
 }
 
-// answered takes over what the endpoint's answer says of a section. It is true when its subscription begins to
-// flow.
-func (s *section) answered(m *sdp.Media) bool {
+// answered takes over what the endpoint's answer says of a section.
+func (n *negotiation) answered(s *section, m *sdp.Media) {
 	if s.rejected {
-		return false
+		return
 	}
 	if m.Rejected {
 		s.remote, s.rejected = *m, true
 		s.end()
-		return false
+		return
 	}
-	if s.subscription == nil { // unchanged: the offer did not touch it
-		return false
+	pub := s.publication.Load()
+	if s.subscription == nil && pub == nil { // unchanged: the offer did not touch it
+		return
 	}
 	s.remote = *m
-	s.codecs = receivable(s.kind, m.Codecs)
-	s.extensions = sharedExtensions(m.Extensions, pullExtensions(s.kind))
-	return s.subscription.bind(s, m.Receives)
+	if pub != nil {
+		s.codecs = known(s.kind, m.Codecs, pushFeedback(s.kind))
+		s.extensions = sharedExtensions(m.Extensions, pushExtensions(s.kind))
+		if len(s.codecs) > 0 {
+			pub.learn(s.codecs)
+		}
+	} else {
+		s.codecs = known(s.kind, m.Codecs, pullFeedback(s.kind))
+		s.extensions = sharedExtensions(m.Extensions, pullExtensions(s.kind))
+	}
+	if _, fixed := n.codecs[s.kind]; !fixed && m.Receives {
+		n.codecs[s.kind] = names(s.kind, m.Codecs)
+	}
+	if s.subscription != nil {
+		s.subscription.bind(s, m.Receives)
+	}
+}
+
+// Publish makes a Publication of what the endpoint sends on a section that has been negotiated without a name. It fails
+// with ErrNoSection.
+func (p *Peer) Publish(mid string) (*Publication, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.negotiation.live(mid)
+	if s == nil || !s.receives() {
+		return nil, fmt.Errorf("%w: mid %q does not send", ErrNoSection, mid)
+	}
+	if pub := s.publication.Load(); pub != nil {
+		return pub, nil
+	}
+	return s.publish(p), nil
+}
+
+// PullInto makes pub the source of a section that the SFU sends on already, without an exchange of SDP: another source for
+// a pull, or one for a bidirectional section. What the endpoint receives goes on as one stream. It fails with ErrNoSection,
+// ErrKindMismatch or ErrCodecMissing.
+func (p *Peer) PullInto(mid string, pub *Publication, want Selection) (*Subscription, error) {
+	sub, err := p.pullInto(mid, pub, want)
+	if err == nil {
+		sub.step(time.Now())
+	}
+	return sub, err
+}
+
+func (p *Peer) pullInto(mid string, pub *Publication, want Selection) (*Subscription, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.negotiation.live(mid)
+	switch {
+	case s == nil || s.subscription == nil:
+		return nil, fmt.Errorf("%w: nothing is sent on mid %q", ErrNoSection, mid)
+	case s.kind != pub.kind:
+		return nil, fmt.Errorf("%w: %s on mid %q", ErrKindMismatch, pub.kind, mid)
+	}
+	if agreed := s.subscription.agreed.Load(); agreed != nil && !agreed.accepts(pub) {
+		return nil, fmt.Errorf("%w: %s on mid %s", ErrCodecMissing, pub.Codec(), mid)
+	}
+	s.subscription.setSource(pub, want)
+	p.countVideosLocked()
+	return s.subscription, nil
+}
+
+// Select changes which layer a pull wants. It fails with ErrNoSection.
+func (p *Peer) Select(mid string, want Selection) error {
+	p.mu.Lock()
+	s := p.negotiation.live(mid)
+	p.mu.Unlock()
+	if s == nil || s.subscription == nil {
+		return fmt.Errorf("%w: nothing is sent on mid %q", ErrNoSection, mid)
+	}
+	s.subscription.want(want)
+	s.subscription.step(time.Now())
+	return nil
 }
 
 // CloseMids closes what flows on the sections of these mids without an exchange of SDP (contract 1.6, force).
@@ -403,6 +531,7 @@ func (p *Peer) CloseMids(mids ...string) {
 			s.end()
 		}
 	}
+	p.countVideosLocked()
 }
 
 // endTracks closes what flows on all sections.
@@ -414,60 +543,13 @@ func (p *Peer) endTracks() {
 	}
 }
 
-// describeLocked needs mu. It is the SFU's side of every section; those in closed are inactive.
-func (p *Peer) describeLocked(closed []string) *sdp.Description {
-	d := &sdp.Description{}
+// countVideosLocked needs mu. Bandwidth is shared among that many.
+func (p *Peer) countVideosLocked() {
+	count := int64(0)
 	for _, s := range p.negotiation.sections {
-		m := sdp.Media{
-			Kind:         string(s.kind),
-			Protocol:     s.protocol,
-			Mid:          s.mid,
-			Rejected:     s.rejected,
-			Ufrag:        p.ufrag,
-			Pwd:          p.pwd,
-			Setup:        p.setupLocked(),
-			Codecs:       s.codecs,
-			Extensions:   s.extensions,
-			Receives:     s.receives() && !s.stopped && !slices.Contains(closed, s.mid),
-			RIDsReceived: true,
-		}
-		if m.Receives {
-			m.RIDs = s.remote.RIDs
-		}
-		if sub := s.subscription; sub != nil && !s.rejected {
-			m.Sends = s.remote.Receives
-			m.CName, m.MSID = sub.streamID, sub.streamID+" "+sub.trackID
-			m.Sources = []sdp.Source{{SSRC: sub.ssrc, RTX: sub.rtxIfAgreed(s.codecs)}}
-		}
-		d.Media = append(d.Media, m)
-	}
-	return d
-}
-
-// setupLocked needs mu: the DTLS role in answers (RFC 8842 section 5.2).
-func (p *Peer) setupLocked() string {
-	if p.active {
-		return "active"
-	}
-	return "passive"
-}
-
-// textLocked needs mu.
-func (p *Peer) textLocked(d *sdp.Description) string {
-	p.negotiation.version++
-	var candidates []string
-	for _, c := range p.sfu.Candidates() {
-		candidates = append(candidates, c.String())
-	}
-	return d.Text(sdp.Session{ID: p.sessionID, Version: p.negotiation.version, Fingerprint: p.sfu.fingerprint, Candidates: candidates})
-}
-
-func intersect(a, b []string) []string {
-	var out []string
-	for _, x := range a {
-		if slices.Contains(b, x) {
-			out = append(out, x)
+		if s.kind == KindVideo && s.subscription != nil && s.subscription.source.Load() != nil {
+			count++
 		}
 	}
-	return out
+	p.videos.Store(count)
 }

@@ -119,7 +119,7 @@ func TestPullOfferHasTheRecordedNumbers(t *testing.T) {
 	h264.formats = []string{"102 H264/90000", "103 102"}
 	_, one := push(t, pub, audio("0", "sendonly"), h264, video("2", "sendonly"))
 	sub := newTestPeer(t, s)
-	got, err := sub.Offer([]*Publication{one.Publications["1"], one.Publications["0"], one.Publications["2"]})
+	got, err := sub.Offer(pulls(one.Publications["1"], one.Publications["0"], one.Publications["2"]))
 	must(t, err)
 	offer := parse(t, got.SDP)
 	if want := []string{"0", "1", "2"}; !slices.Equal(mids(offer), want) || !slices.Equal(offer.Bundle, want) {
@@ -188,7 +188,7 @@ func TestVersionRisesAndTheSessionStays(t *testing.T) {
 		return id, version
 	}
 	_, first := push(t, p, audio("0", "sendonly"))
-	second, err := p.Offer([]*Publication{first.Publications["0"]})
+	second, err := p.Offer(pulls(first.Publications["0"]))
 	must(t, err)
 	id1, v1 := origin(first.SDP)
 	id2, v2 := origin(second.SDP)
@@ -369,7 +369,7 @@ func TestNegotiatedCloseOfTheFirstSection(t *testing.T) {
 
 	// No later offer of the SFU revives the section, nor does it reuse its mid.
 	for range 2 {
-		offer, err := p.Offer([]*Publication{kept})
+		offer, err := p.Offer(pulls(kept))
 		must(t, err)
 		d := parse(t, offer.SDP)
 		if !d.Media[0].Rejected || d.Media[0].Mid != "0" || d.Tag() != "1" || slices.Contains(d.Bundle, "0") {
@@ -443,7 +443,7 @@ func TestForcedCloseOfAnUnansweredPullLeavesTheExchange(t *testing.T) {
 	s := newSFU(t, Config{})
 	_, got := push(t, newTestPeer(t, s), video("0", "sendonly"))
 	p := newTestPeer(t, s)
-	offer, err := p.Offer([]*Publication{got.Publications["0"]})
+	offer, err := p.Offer(pulls(got.Publications["0"]))
 	must(t, err)
 	p.CloseMids("0", "unknown")
 	if !p.OfferPending() {
@@ -475,7 +475,7 @@ func TestFailedCallsChangeNothing(t *testing.T) {
 		return func() error { _, err := p.Answer(d, plan); return err }
 	}
 	accept := func(d *Description) func() error { return func() error { return p.AcceptAnswer(d) } }
-	offer := func() error { _, err := p.Offer(pubs); return err }
+	offer := func() error { _, err := p.Offer(pulls(pubs...)); return err }
 
 	fails("an answer on a new session", ErrNoOfferPending, accept(describe(t, audio("0", "recvonly"))))
 	push(t, p, audio("0", "sendonly"), video("1", "sendonly"))
@@ -486,7 +486,7 @@ func TestFailedCallsChangeNothing(t *testing.T) {
 	fails("another mid", ErrSDPMismatch, answer(describe(t, audio("0", "sendonly"), video("2", "sendonly")), all))
 	fails("another kind", ErrSDPMismatch, answer(describe(t, audio("0", "sendonly"), audio("1", "sendonly")), all))
 
-	pending, err := p.Offer(pubs)
+	pending, err := p.Offer(pulls(pubs...))
 	must(t, err)
 	if !p.OfferPending() {
 		t.Error("no offer is pending after Offer")
@@ -538,7 +538,7 @@ func TestDTLSRoleStays(t *testing.T) {
 					t.Errorf("answer %d to %s: %s, want %s", i, setup, got, tc.want)
 				}
 			}
-			offer, err := p.Offer([]*Publication{source.Publications["0"]})
+			offer, err := p.Offer(pulls(source.Publications["0"]))
 			must(t, err)
 			if got := parse(t, offer.SDP).Media[1].Setup; got != "actpass" {
 				t.Errorf("an offer says %s, want actpass", got)
@@ -547,7 +547,7 @@ func TestDTLSRoleStays(t *testing.T) {
 	}
 	t.Run("as the first answer decided", func(t *testing.T) {
 		p := newTestPeer(t, s)
-		offer, err := p.Offer([]*Publication{source.Publications["0"]})
+		offer, err := p.Offer(pulls(source.Publications["0"]))
 		must(t, err)
 		must(t, p.AcceptAnswer(reply(t, offer.SDP, func(_ int, m *sdp.Media) { m.Setup = "passive" })))
 		answer, _ := push(t, p, audio("0", "recvonly"), audio("1", "sendonly"))
@@ -574,7 +574,7 @@ func TestPullThatTheEndpointDoesNotTakeGetsNothing(t *testing.T) {
 	s := newSFU(t, Config{})
 	_, got := push(t, newTestPeer(t, s), video("0", "sendonly"), audio("1", "sendonly"))
 	p := newTestPeer(t, s)
-	offer, err := p.Offer([]*Publication{got.Publications["0"], got.Publications["1"]})
+	offer, err := p.Offer(pulls(got.Publications["0"], got.Publications["1"]))
 	must(t, err)
 	must(t, p.AcceptAnswer(reply(t, offer.SDP, func(i int, m *sdp.Media) { m.Receives = m.Receives && i == 1 })))
 	receivers := func(mid string) int { return len(*got.Publications[mid].receives.Load()) }
@@ -608,4 +608,13 @@ func TestMediaOfADescription(t *testing.T) {
 			t.Errorf("%q: %v, want %v", text, err, want)
 		}
 	}
+}
+
+// pulls is the plan of an offer that brings these tracks.
+func pulls(pubs ...*Publication) OfferPlan {
+	var plan OfferPlan
+	for _, pub := range pubs {
+		plan.Pulls = append(plan.Pulls, Pull{Publication: pub})
+	}
+	return plan
 }

@@ -43,6 +43,7 @@ type Peer struct {
 	// Fixed after newPeer.
 	sfu        *SFU
 	ufrag, pwd string
+	full       bool   // sends checks itself: see fullAgent
 	ssrc       uint32 // our own, in RTCP
 	sessionID  uint64 // o= line
 	done       chan struct{}
@@ -53,6 +54,10 @@ type Peer struct {
 	streams  atomic.Pointer[map[uint32]*stream]
 	ids      atomic.Pointer[extensionIDs]
 	lastSeen atomic.Int64 // unix nanoseconds of the last authenticated packet
+
+	estimated     atomic.Uint64 // the endpoint's REMB, bits a second; 0 before the first
+	fixedEstimate atomic.Uint64 // replaces it, 0 for none
+	videos        atomic.Int64  // video tracks that are being sent
 
 	inbound inbound
 
@@ -72,6 +77,7 @@ type Peer struct {
 	fingerprinted chan struct{}
 	active        bool // the SFU is the DTLS client, as the endpoint's first SDP decided
 	negotiation   negotiation
+	agent         fullAgent
 }
 
 // candidatePair is a path on which the endpoint has passed a connectivity check.
@@ -348,8 +354,12 @@ func (p *Peer) tick(now time.Time) {
 		p.moveLocked(a, p.nominated.path)
 	}
 	p.mu.Unlock()
+	if p.full {
+		p.tickChecks(now)
+	}
 	if a != nil {
 		p.tickInbound(a, now)
+		p.stepSubscriptions(now)
 	}
 }
 

@@ -1,12 +1,15 @@
 package sfu
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
 
+	"github.com/callsemu/callsemu/sfu/internal/layers"
 	"github.com/callsemu/callsemu/sfu/internal/sdp"
 )
 
@@ -17,18 +20,23 @@ type Publication struct {
 	section *section
 	mid     string
 	kind    Kind
-	codecs  []sdp.Codec
-	dead    bool // nothing is forwarded, ever
+	rids    []string // as the endpoint's SDP names them; empty without simulcast
+	dead    bool     // nothing is forwarded, ever
 	ready   chan struct{}
 	done    chan struct{}
 
+	codecs   atomic.Pointer[[]sdp.Codec] // what the endpoint may send; final with the answer
 	packets  atomic.Uint64
+	last     atomic.Int64 // unix nanoseconds of the newest packet, 0 before the first
 	pt       atomic.Int32 // payload type of the newest packet, -1 before the first
 	isReady  atomic.Bool
+	silenced atomic.Bool
+	awaited  atomic.Bool                     // heard is waited for
 	receives atomic.Pointer[[]*Subscription] // copy-on-write: the packet path reads it without a lock
 
 	mu     sync.Mutex // writers of receives
 	closed bool
+	heard  chan struct{} // closed at the next packet; nil while nobody waits
 }
 
 func newPublication(p *Peer, s *section) *Publication {
@@ -37,13 +45,20 @@ func newPublication(p *Peer, s *section) *Publication {
 		section: s,
 		mid:     s.mid,
 		kind:    s.kind,
-		codecs:  s.codecs,
+		rids:    s.remote.RIDs,
 		ready:   make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	pub.learn(s.codecs)
 	pub.pt.Store(-1)
 	pub.receives.Store(&[]*Subscription{})
 	return pub
+}
+
+// learn takes over what the endpoint may send.
+func (pub *Publication) learn(codecs []sdp.Codec) {
+	list := slices.Clone(codecs)
+	pub.codecs.Store(&list)
 }
 
 // Mid is the publisher's mid.
@@ -51,6 +66,9 @@ func (pub *Publication) Mid() string { return pub.mid }
 
 // Kind is audio or video.
 func (pub *Publication) Kind() Kind { return pub.kind }
+
+// RIDs are the simulcast layers that the endpoint's SDP announced, in its order; none without simulcast.
+func (pub *Publication) RIDs() []string { return slices.Clone(pub.rids) }
 
 // Ready is closed when the first media packet has arrived.
 func (pub *Publication) Ready() <-chan struct{} { return pub.ready }
@@ -61,28 +79,64 @@ func (pub *Publication) Done() <-chan struct{} { return pub.done }
 // Packets counts the media packets received so far, retransmissions of lost ones included.
 func (pub *Publication) Packets() uint64 { return pub.packets.Load() }
 
-// codecName is the codec that the publisher sends, or will probably send.
-func (pub *Publication) codecName() string {
+// LastPacket is when the newest media packet arrived, in real time; zero before the first.
+func (pub *Publication) LastPacket() time.Time {
+	if ns := pub.last.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
+}
+
+// Heard is closed at the next media packet.
+func (pub *Publication) Heard() <-chan struct{} {
+	pub.mu.Lock()
+	defer pub.mu.Unlock()
+	if pub.heard == nil {
+		pub.heard = make(chan struct{})
+		pub.awaited.Store(true)
+	}
+	return pub.heard
+}
+
+func (pub *Publication) tellHeard() {
+	pub.mu.Lock()
+	defer pub.mu.Unlock()
+	if pub.heard != nil {
+		close(pub.heard)
+		pub.heard = nil
+	}
+	pub.awaited.Store(false)
+}
+
+// SetSilent makes the SFU deaf to the publisher, as if it had stopped sending, or ends that. It is a fault for tests.
+func (pub *Publication) SetSilent(silent bool) { pub.silenced.Store(silent) }
+
+// Codec is what the publisher sends, or will probably send, as SDP names it.
+func (pub *Publication) Codec() string {
+	codecs := *pub.codecs.Load()
 	pt := pub.pt.Load()
-	for _, c := range pub.codecs {
+	for _, c := range codecs {
 		if int32(c.PT) == pt {
 			return c.Name
 		}
 	}
-	return pub.codecs[0].Name
+	return codecs[0].Name
 }
 
 // forward hands a burst to every subscriber in turn.
 func (pub *Publication) forward(st *stream, burst []packet, w *worker) {
-	if pub.dead {
+	if pub.dead || pub.silenced.Load() {
 		return
 	}
 	pub.packets.Add(uint64(len(burst)))
+	pub.last.Store(w.now.UnixNano())
+	pub.pt.Store(int32(burst[len(burst)-1].pt))
 	if !pub.isReady.Load() && pub.isReady.CompareAndSwap(false, true) {
-		pub.pt.Store(int32(burst[0].pt))
 		close(pub.ready)
 	}
-	pub.pt.Store(int32(burst[len(burst)-1].pt))
+	if pub.awaited.Load() {
+		pub.tellHeard()
+	}
 	if st.cache != nil {
 		st.cache.put(burst)
 	}
@@ -95,14 +149,9 @@ func (pub *Publication) forward(st *stream, burst []packet, w *worker) {
 func (pub *Publication) add(sub *Subscription) {
 	pub.mu.Lock()
 	defer pub.mu.Unlock()
-	if pub.closed {
-		return
-	}
 	old := *pub.receives.Load()
-	for _, s := range old {
-		if s == sub {
-			return
-		}
+	if pub.closed || slices.Contains(old, sub) {
+		return
 	}
 	list := append(append(make([]*Subscription, 0, len(old)+1), old...), sub)
 	pub.receives.Store(&list)
@@ -132,41 +181,46 @@ func (pub *Publication) close() {
 	close(pub.done)
 }
 
-// layer is the youngest stream of that rid, nil before its first packet.
-func (pub *Publication) layer(rid string) *stream {
-	var found *stream
+// youngest lists the streams of the publication, the youngest of each rid, by rid in byte order.
+func (pub *Publication) youngest() []*stream {
+	var list []*stream
 	for _, st := range *pub.peer.streams.Load() {
-		if st.section == pub.section && st.repairs == nil && st.rid == rid && (found == nil || st.age > found.age) {
-			found = st
+		if st.section != pub.section || st.repairs != nil {
+			continue
+		}
+		i := slices.IndexFunc(list, func(x *stream) bool { return x.rid == st.rid })
+		switch {
+		case i < 0:
+			list = append(list, st)
+		case st.age > list[i].age:
+			list[i] = st
 		}
 	}
-	return found
+	slices.SortFunc(list, func(a, b *stream) int { return strings.Compare(a.rid, b.rid) })
+	return list
 }
 
-// firstRID is the layer that a pull without a wish gets: the first in byte order (contract 3.3).
-func (pub *Publication) firstRID() string {
-	first, found := "", false
-	for _, st := range *pub.peer.streams.Load() {
-		if st.section == pub.section && st.repairs == nil && (!found || st.rid < first) {
-			first, found = st.rid, true
-		}
+// layersOf describes streams as the choice of a layer needs them.
+func layersOf(list []*stream, now time.Time) []layers.Layer {
+	out := make([]layers.Layer, len(list))
+	for i, st := range list {
+		out[i] = layers.Layer{RID: st.rid, Alive: st.meter.alive(now), Bitrate: st.meter.rate.Load()}
 	}
-	return first
+	return out
 }
 
-// requestKeyFrame asks the publisher for a key frame of one layer, at once unless it was asked just now.
-func (pub *Publication) requestKeyFrame(rid string) {
-	st := pub.layer(rid)
-	if st == nil || st.keyFrame == nil {
+// requestKeyFrame asks the publisher for a key frame of one stream, at once unless it was asked just now.
+func (st *stream) requestKeyFrame(publisher *Peer) {
+	if st.keyFrame == nil {
 		return
 	}
 	now := time.Now()
 	st.wantKeyFrame(now)
-	a := pub.peer.current.Load()
+	a := publisher.current.Load()
 	if a == nil {
 		return
 	}
-	if pli := st.keyFrameRequest(pub.peer.ssrc, now); pli != nil {
+	if pli := st.keyFrameRequest(publisher.ssrc, now); pli != nil {
 		_ = a.sendRTCP([]rtcp.Packet{pli}) // fails only when the association is being closed
 	}
 }

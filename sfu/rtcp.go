@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"github.com/callsemu/callsemu/sfu/internal/layers"
 )
 
 // maxNACKs bounds what one RTCP packet may make the SFU send: a hostile one can name 17 packets with every 4 bytes.
@@ -37,8 +39,10 @@ func (p *Peer) receiveRTCP(w *worker, b []byte) {
 			}
 		case *rtcp.PictureLossIndication:
 			if sub := p.subscription(pkt.MediaSSRC); sub != nil {
-				sub.publication.requestKeyFrame(sub.rid)
+				sub.requestKeyFrame()
 			}
+		case *rtcp.ReceiverEstimatedMaximumBitrate:
+			p.estimated.Store(uint64(max(pkt.Bitrate, 0)))
 		}
 	}
 }
@@ -83,3 +87,19 @@ func (p *Peer) receiveReport(sr *rtcp.SenderReport, now time.Time) {
 		}
 	}
 }
+
+// estimatePerTrack is the bandwidth for one video track: all pulled tracks have equal priority (contract 3.4).
+func (p *Peer) estimatePerTrack() layers.Estimate {
+	fixed := p.fixedEstimate.Load()
+	e := layers.Estimate{Bitrate: p.estimated.Load()}
+	if fixed != 0 {
+		e = layers.Estimate{Bitrate: fixed, Fixed: true}
+	}
+	if n := p.videos.Load(); n > 1 {
+		e.Bitrate /= uint64(n)
+	}
+	return e
+}
+
+// FixEstimate sets the bandwidth towards the endpoint, in bits a second, whatever the endpoint itself reports; 0 ends that.
+func (p *Peer) FixEstimate(bitrate uint64) { p.fixedEstimate.Store(bitrate) }

@@ -41,8 +41,8 @@ func (s *SFU) SelfTest(ctx context.Context) error {
 	return nil
 }
 
-// check is a connectivity check as an endpoint would send it (RFC 8445 section 7.2.2).
-func check(p *Peer) (*stun.Message, stun.MessageIntegrity, error) {
+// selfCheck is a connectivity check as an endpoint would send it (RFC 8445 section 7.2.2).
+func selfCheck(p *Peer) (*stun.Message, stun.MessageIntegrity, error) {
 	integrity := stun.NewShortTermIntegrity(p.pwd)
 	m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername(p.ufrag+":self"), integrity, stun.Fingerprint)
 	return m, integrity, err
@@ -55,7 +55,7 @@ func checkUDP(ctx context.Context, p *Peer, addr netip.AddrPort) error {
 		return err
 	}
 	defer closeQuietly(conn)
-	request, integrity, err := check(p)
+	request, integrity, err := selfCheck(p)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func checkTCP(ctx context.Context, p *Peer, addr netip.AddrPort) error {
 		return err
 	}
 	defer closeQuietly(conn)
-	request, integrity, err := check(p)
+	request, integrity, err := selfCheck(p)
 	if err != nil {
 		return err
 	}

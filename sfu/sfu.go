@@ -16,6 +16,7 @@ import (
 
 	"github.com/pion/dtls/v3/pkg/crypto/selfsign"
 	"github.com/pion/logging"
+	"github.com/pion/stun/v4"
 
 	"github.com/callsemu/callsemu/sfu/internal/udp"
 )
@@ -32,6 +33,7 @@ type Config struct {
 	UDP       []netip.AddrPort // local addresses to open, one socket each; port 0 picks one; default 127.0.0.1:0
 	TCP       []netip.AddrPort // where connections given to ServeTCP arrive; offered as passive TCP candidates
 	Advertise []netip.AddrPort // when set, replaces the offered addresses; port 0 means the first UDP socket's port
+	OnlyFirst bool             // offer the first UDP address alone, as the real service does (contract 3.1)
 	LostAfter time.Duration    // silence after which a connected Peer is StateLost, in real time; default 8 s
 	Logger    *slog.Logger     // default slog.Default()
 }
@@ -69,6 +71,9 @@ type SFU struct {
 	ufrags map[string]*Peer
 	routes map[path]*Peer // authenticated paths only: see serveSTUN
 	conns  map[*tcpConn]struct{}
+	checks map[[stun.TransactionIDSize]byte]check // of full agents
+
+	advertise []netip.AddrPort
 }
 
 // New opens the sockets and starts to read them. One certificate serves all Peers; it is made anew each time, so that
@@ -96,6 +101,8 @@ func New(cfg Config) (*SFU, error) {
 		ufrags:      map[string]*Peer{},
 		routes:      map[path]*Peer{},
 		conns:       map[*tcpConn]struct{}{},
+		checks:      map[[stun.TransactionIDSize]byte]check{},
+		advertise:   cfg.Advertise,
 	}
 	for _, addr := range cfg.UDP {
 		sock, err := udp.Listen(addr)
@@ -139,17 +146,28 @@ func (s *SFU) SetTCP(addrs []netip.AddrPort) {
 	s.tcp = addrs
 }
 
+// SetAdvertise replaces Config.Advertise for all SDP made from now on; nothing means the sockets' own addresses.
+func (s *SFU) SetAdvertise(addrs []netip.AddrPort) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advertise = addrs
+}
+
 // NewPeer makes a Peer without a transport; it fails with ErrClosed only.
 func (s *SFU) NewPeer() (*Peer, error) {
 	p := newPeer(s)
+	return p, s.admit(p)
+}
+
+func (s *SFU) admit(p *Peer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, ErrClosed
+		return ErrClosed
 	}
 	s.peers[p] = struct{}{}
 	s.ufrags[p.ufrag] = p
-	return p, nil
+	return nil
 }
 
 // forget takes a Peer out of all tables, so that nothing more reaches it.

@@ -26,10 +26,18 @@ func isMedia(b []byte) bool { return len(b) >= 12 && b[0]>>6 == 2 }
 func isRTCP(b []byte) bool { return b[1] >= 192 && b[1] <= 223 }
 
 // serveSTUN is the whole of ICE-lite (RFC 8445 section 2.5, 7.3): answer the checks of endpoints that know a Peer's
-// password, and note which path they nominate. Everything else is dropped in silence.
+// password, and note which path they nominate. Answers to the checks of full agents come here as well. Everything else is
+// dropped in silence.
 func (s *SFU) serveSTUN(b []byte, from path) {
 	m := &stun.Message{Raw: b}
-	if m.Decode() != nil || m.Type != stun.BindingRequest {
+	if m.Decode() != nil {
+		return
+	}
+	if m.Type == stun.BindingSuccess {
+		s.checkAnswered(m, from)
+		return
+	}
+	if m.Type != stun.BindingRequest {
 		return
 	}
 	username, err := m.Get(stun.AttrUsername)

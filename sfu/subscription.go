@@ -1,12 +1,13 @@
 package sfu
 
 import (
-	"encoding/binary"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
 
+	"github.com/callsemu/callsemu/sfu/internal/layers"
 	"github.com/callsemu/callsemu/sfu/internal/rewrite"
 	"github.com/callsemu/callsemu/sfu/internal/sdp"
 )
@@ -14,22 +15,31 @@ import (
 // unmapped marks a payload type that the subscriber has not agreed to.
 const unmapped = 0xff
 
-// Subscription is one pulled track: one SSRC, on which whatever the publication sends leaves with the numbers of one
-// continuous stream.
+// Selection is which simulcast layer a pull wants (contract 3.5). The zero value wants one steady layer.
+type Selection = layers.Selection
+
+// Subscription is one pulled track: one SSRC, on which whatever its source sends leaves with the numbers of one continuous
+// stream. The source may change, and be absent: that is how a bidirectional section begins.
 type Subscription struct {
 	// Fixed after newSubscription.
-	peer        *Peer
-	publication *Publication
-	mid         string
-	rid         string // the layer that is forwarded
-	ssrc, rtx   uint32
-	streamID    string // the same for all tracks of one publisher, so that endpoints play them in sync
-	trackID     string
+	peer      *Peer
+	mid       string
+	kind      Kind
+	ssrc, rtx uint32
+	streamID  string // the same for all tracks of one publisher, so that endpoints play them in sync
+	trackID   string
 
-	// bound is what the endpoint has agreed to; nil before its answer and after the end.
-	bound atomic.Pointer[binding]
+	source atomic.Pointer[Publication]
+	// agreed is what the endpoint accepts on the section, nil before its answer and after the end; bound is that, mapped
+	// from what the source sends.
+	agreed atomic.Pointer[agreement]
+	bound  atomic.Pointer[binding]
 
 	// Guarded by peer.outMu.
+	selector layers.Selector
+	target   *stream // the layer that is wanted, nil for none
+	on       *stream // the one that is sent; a switch waits for target's next key frame
+	begun    bool
 	numbers  rewrite.Mapper[*stream]
 	rtxSeq   uint16
 	lastSent time.Time
@@ -37,7 +47,13 @@ type Subscription struct {
 	octets   uint32
 }
 
-// binding is one agreement, never changed once made.
+// agreement is what an answer says of a section.
+type agreement struct {
+	codecs     []sdp.Codec
+	extensions []sdp.Extension
+}
+
+// binding is one agreement for one source, never changed once made.
 type binding struct {
 	pts      [128]uint8 // the publisher's payload types to the subscriber's
 	rtx      [128]uint8 // the subscriber's payload types to those of their retransmission, 0 for none
@@ -46,26 +62,42 @@ type binding struct {
 	overhead int // bytes of the header extension block
 }
 
-func newSubscription(p *Peer, pub *Publication, s *section) *Subscription {
-	return &Subscription{
-		peer:        p,
-		publication: pub,
-		mid:         s.mid,
-		rid:         pub.firstRID(),
-		ssrc:        randomUint32(),
-		rtx:         randomUint32(),
-		streamID:    p.streamIDLocked(pub.peer),
-		trackID:     randomLetters(16),
-		numbers:     rewrite.New[*stream](uint16(randomUint32()), randomUint32()),
-		rtxSeq:      uint16(randomUint32()),
+// newSubscription makes the sending half of a section; pub is nil where it has no source yet.
+func newSubscription(p *Peer, s *section, pub *Publication, want Selection) *Subscription {
+	sub := &Subscription{
+		peer:     p,
+		mid:      s.mid,
+		kind:     s.kind,
+		ssrc:     randomUint32(),
+		rtx:      randomUint32(),
+		streamID: p.streamIDLocked(pub),
+		trackID:  randomLetters(16),
+		numbers:  rewrite.New[*stream](uint16(randomUint32()), randomUint32()),
+		rtxSeq:   uint16(randomUint32()),
 	}
+	sub.source.Store(pub)
+	sub.selector.Want(sub.applicable(pub, want))
+	return sub
+}
+
+// applicable drops a wish for layers that the source does not have.
+func (sub *Subscription) applicable(pub *Publication, want Selection) Selection {
+	if pub == nil || len(pub.rids) == 0 {
+		return Selection{}
+	}
+	return want
 }
 
 // streamIDLocked needs Peer.mu. It is one id per publisher, in pion's form: no track name is in it (contract 3.1).
-func (p *Peer) streamIDLocked(publisher *Peer) string {
-	for _, s := range p.negotiation.sections {
-		if s.subscription != nil && s.subscription.publication.peer == publisher {
-			return s.subscription.streamID
+func (p *Peer) streamIDLocked(pub *Publication) string {
+	if pub != nil {
+		for _, s := range p.negotiation.sections {
+			if s.subscription == nil {
+				continue
+			}
+			if other := s.subscription.source.Load(); other != nil && other.peer == pub.peer {
+				return s.subscription.streamID
+			}
 		}
 	}
 	return randomLetters(8)
@@ -73,6 +105,23 @@ func (p *Peer) streamIDLocked(publisher *Peer) string {
 
 // Mid is the subscriber's mid.
 func (sub *Subscription) Mid() string { return sub.mid }
+
+// Source is the publication that is forwarded, nil for none.
+func (sub *Subscription) Source() *Publication { return sub.source.Load() }
+
+// Forwarding reports whether packets of the present source have been sent.
+func (sub *Subscription) Forwarding() bool {
+	sub.peer.outMu.Lock()
+	defer sub.peer.outMu.Unlock()
+	pub := sub.source.Load()
+	return pub != nil && sub.on != nil && sub.on.section == pub.section && sub.on == sub.numbersSource()
+}
+
+// numbersSource needs outMu.
+func (sub *Subscription) numbersSource() *stream {
+	st, _ := sub.numbers.Current()
+	return st
+}
 
 // rtxIfAgreed is the SSRC of retransmissions, where one of the codecs has them.
 func (sub *Subscription) rtxIfAgreed(codecs []sdp.Codec) uint32 {
@@ -84,26 +133,44 @@ func (sub *Subscription) rtxIfAgreed(codecs []sdp.Codec) uint32 {
 	return 0
 }
 
-// bind takes over an agreement, and starts or stops the flow. It is true when the flow has begun: then a key frame is due.
-func (sub *Subscription) bind(s *section, receives bool) bool {
+// accepts reports whether the endpoint takes what pub sends.
+func (a *agreement) accepts(pub *Publication) bool { return a != nil && has(a.codecs, pub.Codec()) }
+
+// bind takes over an agreement, and starts or stops the flow.
+func (sub *Subscription) bind(s *section, receives bool) {
 	if !receives {
 		sub.close()
-		return false
+		return
 	}
+	sub.agreed.Store(&agreement{codecs: slices.Clone(s.codecs), extensions: slices.Clone(s.extensions)})
+	sub.attach()
+}
+
+// attach connects the source to what was agreed. It needs Peer.mu of the subscriber.
+func (sub *Subscription) attach() {
+	pub, agreed := sub.source.Load(), sub.agreed.Load()
+	if pub == nil || agreed == nil {
+		return
+	}
+	sub.bound.Store(newBinding(*pub.codecs.Load(), agreed))
+	pub.add(sub)
+}
+
+func newBinding(from []sdp.Codec, agreed *agreement) *binding {
 	b := &binding{}
 	for i := range b.pts {
 		b.pts[i] = unmapped
 	}
-	for _, from := range sub.publication.codecs {
-		for _, to := range s.codecs {
-			if to.Is(from.Name) && to.Clock == from.Clock {
-				b.pts[from.PT] = to.PT
+	for _, f := range from {
+		for _, to := range agreed.codecs {
+			if to.Is(f.Name) && to.Clock == f.Clock {
+				b.pts[f.PT] = to.PT
 				b.rtx[to.PT] = to.RTX
 				break
 			}
 		}
 	}
-	for _, e := range s.extensions {
+	for _, e := range agreed.extensions {
 		switch e.URI {
 		case extAbsSendTime:
 			b.absTime = e.ID
@@ -116,34 +183,103 @@ func (sub *Subscription) bind(s *section, receives bool) bool {
 	if b.overhead > 0 {
 		b.overhead = 4 + (b.overhead+3)/4*4
 	}
-	fresh := sub.bound.Swap(b) == nil
-	sub.publication.add(sub)
-	return fresh
+	return b
 }
 
-// close stops the flow.
+// setSource changes what is forwarded. It needs Peer.mu of the subscriber. The endpoint's stream stays continuous; until
+// the new source's key frame nothing is sent, since the old source may be gone.
+func (sub *Subscription) setSource(pub *Publication, want Selection) {
+	if old := sub.source.Swap(pub); old != nil && old != pub {
+		old.remove(sub)
+	}
+	sub.peer.outMu.Lock()
+	sub.selector = layers.Selector{}
+	sub.selector.Want(sub.applicable(pub, want))
+	sub.target, sub.on = nil, nil
+	sub.peer.outMu.Unlock()
+	sub.attach()
+}
+
+// want changes the layer that is wanted; the present one goes on until the key frame of the new.
+func (sub *Subscription) want(want Selection) {
+	sub.peer.outMu.Lock()
+	defer sub.peer.outMu.Unlock()
+	sub.selector.Want(sub.applicable(sub.source.Load(), want))
+}
+
+// close stops the flow for good.
 func (sub *Subscription) close() {
+	sub.agreed.Store(nil)
 	sub.bound.Store(nil)
-	sub.publication.remove(sub)
+	if pub := sub.source.Load(); pub != nil {
+		pub.remove(sub)
+	}
+}
+
+// step chooses the layer, and asks for the key frame that a switch or a start waits for.
+func (sub *Subscription) step(now time.Time) {
+	pub := sub.source.Load()
+	if pub == nil || sub.bound.Load() == nil {
+		return
+	}
+	streams := pub.youngest()
+	available := layersOf(streams, now)
+	estimate := sub.peer.estimatePerTrack()
+
+	sub.peer.outMu.Lock()
+	rid, ok := sub.selector.Choose(now, available, estimate)
+	sub.target = nil
+	if i := slices.IndexFunc(streams, func(st *stream) bool { return st.rid == rid }); ok && i >= 0 {
+		sub.target = streams[i]
+	} else {
+		sub.on = nil
+	}
+	wanted := sub.target
+	waiting := wanted != nil && wanted != sub.on
+	sub.peer.outMu.Unlock()
+	if waiting && sub.peer.current.Load() != nil {
+		wanted.requestKeyFrame(pub.peer)
+	}
+}
+
+// subscriptions lists those that have an agreement.
+func (p *Peer) subscriptions() []*Subscription {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var subs []*Subscription
+	for _, s := range p.negotiation.sections {
+		if s.subscription != nil && s.subscription.agreed.Load() != nil {
+			subs = append(subs, s.subscription)
+		}
+	}
+	return subs
+}
+
+// stepSubscriptions runs the choice of every subscription.
+func (p *Peer) stepSubscriptions(now time.Time) {
+	for _, sub := range p.subscriptions() {
+		sub.step(now)
+	}
 }
 
 // restartSubscriptions asks for key frames when the transport has come up: what was sent before is lost.
 func (p *Peer) restartSubscriptions() {
-	p.mu.Lock()
-	var subs []*Subscription
-	for _, s := range p.negotiation.sections {
-		if s.subscription != nil && s.subscription.bound.Load() != nil {
-			subs = append(subs, s.subscription)
-		}
+	for _, sub := range p.subscriptions() {
+		sub.step(time.Now())
+		sub.requestKeyFrame()
 	}
-	p.mu.Unlock()
-	begin(subs)
 }
 
-// begin asks for the key frames with which subscriptions start.
-func begin(subs []*Subscription) {
-	for _, sub := range subs {
-		sub.publication.requestKeyFrame(sub.rid)
+// requestKeyFrame passes on that the endpoint cannot decode what it gets.
+func (sub *Subscription) requestKeyFrame() {
+	sub.peer.outMu.Lock()
+	st := sub.on
+	if st == nil {
+		st = sub.target
+	}
+	sub.peer.outMu.Unlock()
+	if pub := sub.source.Load(); st != nil && pub != nil {
+		st.requestKeyFrame(pub.peer)
 	}
 }
 
@@ -151,28 +287,28 @@ func begin(subs []*Subscription) {
 func (sub *Subscription) write(st *stream, burst []packet, w *worker) {
 	b := sub.bound.Load()
 	a := sub.peer.current.Load()
-	if b == nil || a == nil || st.rid != sub.rid {
+	if b == nil || a == nil {
 		return
 	}
 	sub.peer.outMu.Lock()
 	defer sub.peer.outMu.Unlock()
-	fresh, ok := sub.followLocked(st, &burst[0], w.now)
-	if !ok {
+	first, fresh := sub.followLocked(st, burst, w.now)
+	if first < 0 {
 		return
 	}
 	at := *a.path.Load()
-	for i := range burst {
+	for i := first; i < len(burst); i++ {
 		p := &burst[i]
 		pt := b.pts[p.pt&0x7f]
 		if pt == unmapped {
 			continue
 		}
-		seq, ts, ok := sub.numbers.Map(p.seq, p.ts)
+		n, ok := sub.numbers.Map(numbersOf(p))
 		if !ok {
 			continue
 		}
-		out := outgoing{ssrc: sub.ssrc, pt: pt, seq: seq, ts: ts, marker: p.marker, level: p.level, payload: p.payload}
-		if w.seal1(a, at, b, &out) {
+		out := outgoing{ssrc: sub.ssrc, pt: pt, numbers: n, marker: p.marker, level: p.level, picture: p.picture, payload: p.payload}
+		if w.sealPacket(a, at, b, &out) {
 			sub.packets++
 			sub.octets += uint32(len(p.payload))
 		}
@@ -183,93 +319,33 @@ func (sub *Subscription) write(st *stream, burst []packet, w *worker) {
 	}
 }
 
-// followLocked needs outMu. It switches to st when the layer's publisher has begun a new SSRC; ok is false for packets of
-// an SSRC that has been replaced.
-func (sub *Subscription) followLocked(st *stream, first *packet, now time.Time) (fresh, ok bool) {
-	current, begun := sub.numbers.Current()
-	if begun && current == st {
-		return false, true
+func numbersOf(p *packet) rewrite.Numbers {
+	return rewrite.Numbers{Seq: p.seq, TS: p.ts, Picture: p.picture.ID, TL0: p.picture.TL0}
+}
+
+// followLocked needs outMu. It returns the first packet of the burst to send, -1 for none, and switches to st where it is
+// wanted: at a key frame, or at once when nothing has been sent yet, and for audio.
+func (sub *Subscription) followLocked(st *stream, burst []packet, now time.Time) (first int, fresh bool) {
+	if st == sub.on {
+		return 0, false
 	}
-	if begun && st.age < current.age {
-		return false, false
+	successor := sub.on != nil && st.section == sub.on.section && st.rid == sub.on.rid && st.age > sub.on.age
+	switch {
+	case successor: // the publisher began a new SSRC for the same layer
+	case st != sub.target:
+		return -1, false
+	case st.keyFrame != nil && sub.begun:
+		if first = slices.IndexFunc(burst, func(p packet) bool { return p.keyFrame }); first < 0 {
+			return -1, false
+		}
 	}
 	var elapsed uint32
-	if begun {
+	if sub.begun {
 		elapsed = uint32(now.Sub(sub.lastSent).Seconds() * float64(st.clock))
 	}
-	sub.numbers.Switch(st, first.seq, first.ts, elapsed)
-	return true, true
-}
-
-// outgoing is one packet before it is sealed.
-type outgoing struct {
-	ssrc    uint32
-	pt      uint8
-	seq     uint16
-	ts      uint32
-	marker  bool
-	level   uint8
-	osn     int // a retransmission's original sequence number, behind the header (RFC 4588 section 4)
-	repair  bool
-	payload []byte
-}
-
-// seal1 writes header and payload where the batch wants them, encrypts in place and commits. It needs outMu.
-func (w *worker) seal1(a *association, at path, b *binding, o *outgoing) bool {
-	n := 12 + b.overhead + len(o.payload)
-	if o.repair {
-		n += 2
-	}
-	buf := w.reserve(at, n+sealRoom)
-	buf[0] = 0x80
-	if b.overhead > 0 {
-		buf[0] |= 0x10
-	}
-	buf[1] = o.pt
-	if o.marker {
-		buf[1] |= 0x80
-	}
-	binary.BigEndian.PutUint16(buf[2:], o.seq)
-	binary.BigEndian.PutUint32(buf[4:], o.ts)
-	binary.BigEndian.PutUint32(buf[8:], o.ssrc)
-	i := 12
-	if b.overhead > 0 {
-		b.extensions(buf[i:i+b.overhead], o.level, w.now)
-		i += b.overhead
-	}
-	if o.repair {
-		binary.BigEndian.PutUint16(buf[i:], uint16(o.osn))
-		i += 2
-	}
-	copy(buf[i:], o.payload)
-	sealed, err := a.out.EncryptRTP(buf, buf[:n], &w.seal)
-	if err != nil {
-		return false // the association has used up its keys' life, which takes 2^48 packets
-	}
-	w.commit(at, len(sealed))
-	return true
-}
-
-// extensions writes the header extension block in the one-byte form (RFC 8285 section 4.2).
-func (b *binding) extensions(buf []byte, level uint8, now time.Time) {
-	clear(buf)
-	binary.BigEndian.PutUint16(buf, 0xBEDE)
-	binary.BigEndian.PutUint16(buf[2:], uint16(len(buf)/4-1))
-	i := 4
-	if b.absTime != 0 {
-		t := absSendTime(now)
-		buf[i], buf[i+1], buf[i+2], buf[i+3] = b.absTime<<4|2, byte(t>>16), byte(t>>8), byte(t)
-		i += 4
-	}
-	if b.level != 0 && level != noLevel {
-		buf[i], buf[i+1] = b.level<<4, level
-	}
-}
-
-// absSendTime is seconds in 6.18 fixed point.
-func absSendTime(now time.Time) uint32 {
-	ns := now.UnixNano()
-	return uint32((ns/1e9)<<18|(ns%1e9)<<18/1e9) & 0xffffff
+	sub.numbers.Switch(st, numbersOf(&burst[first]), elapsed)
+	sub.on, sub.target, sub.begun = st, st, true
+	return first, true
 }
 
 // retransmit answers a subscriber's NACK from the publication's cache, over RTX where that was agreed.
@@ -283,7 +359,7 @@ func (sub *Subscription) retransmit(w *worker, seqs []uint16) {
 	defer sub.peer.outMu.Unlock()
 	at := *a.path.Load()
 	for _, seq := range seqs {
-		st, source, tsOffset, ok := sub.numbers.Trace(seq)
+		st, source, shift, ok := sub.numbers.Trace(seq)
 		if !ok || st.cache == nil {
 			continue
 		}
@@ -292,12 +368,14 @@ func (sub *Subscription) retransmit(w *worker, seqs []uint16) {
 			if pt == unmapped {
 				return
 			}
-			out := outgoing{ssrc: sub.ssrc, pt: pt, seq: seq, ts: c.ts + tsOffset, marker: c.marker, level: noLevel, payload: c.payload}
+			n := shift.Apply(rewrite.Numbers{Seq: seq, TS: c.ts, Picture: c.picture.ID, TL0: c.picture.TL0})
+			out := outgoing{ssrc: sub.ssrc, pt: pt, numbers: n, marker: c.marker, level: noLevel, picture: c.picture, payload: c.payload}
 			if rtx := b.rtx[pt]; rtx != 0 {
-				out.ssrc, out.pt, out.osn, out.seq, out.repair = sub.rtx, rtx, int(seq), sub.rtxSeq, true
+				out.ssrc, out.pt, out.original, out.repair = sub.rtx, rtx, seq, true
+				out.numbers.Seq = sub.rtxSeq
 				sub.rtxSeq++
 			}
-			w.seal1(a, at, b, &out)
+			w.sealPacket(a, at, b, &out)
 		})
 	}
 }
@@ -311,7 +389,7 @@ func (sub *Subscription) report(st *stream, now time.Time) {
 	}
 	sub.peer.outMu.Lock()
 	defer sub.peer.outMu.Unlock()
-	if current, ok := sub.numbers.Current(); ok && current == st {
+	if sub.on == st {
 		sub.reportLocked(a, st, now)
 	}
 }

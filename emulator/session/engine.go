@@ -82,11 +82,11 @@ func (p sfuPeer) Answer(offer description, plan sfu.AnswerPlan) (answered, error
 }
 
 func (p sfuPeer) Offer(pulls []publication) (offered, error) {
-	pubs := make([]*sfu.Publication, 0, len(pulls))
+	var plan sfu.OfferPlan
 	for _, pull := range pulls {
-		pubs = append(pubs, pull.(*sfu.Publication))
+		plan.Pulls = append(plan.Pulls, sfu.Pull{Publication: pull.(*sfu.Publication)})
 	}
-	n, err := p.Peer.Offer(pubs)
+	n, err := p.Peer.Offer(plan)
 	if err != nil {
 		return offered{}, err
 	}

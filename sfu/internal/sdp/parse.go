@@ -3,6 +3,7 @@ package sdp
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -19,9 +20,13 @@ var (
 // maxMedia bounds the m-lines of one description; each costs memory on both sides for the life of the session.
 const maxMedia = 1024
 
+// maxCandidates bounds the addresses that an endpoint can make the SFU send checks to.
+const maxCandidates = 16
+
 // Description is what negotiation uses of one SDP.
 type Description struct {
 	Bundle []string // mids of the BUNDLE group, the tag first; empty when there is none
+	Lite   bool     // the writer is ICE-lite
 	Media  []Media
 }
 
@@ -35,8 +40,9 @@ type Media struct {
 	Receives bool
 
 	Ufrag, Pwd  string
-	Fingerprint string // "sha-256 AA:BB..."
-	Setup       string // actpass, active, passive
+	Fingerprint string           // "sha-256 AA:BB..."
+	Setup       string           // actpass, active, passive
+	Candidates  []netip.AddrPort // UDP candidates with an IP address; names are never resolved
 
 	Codecs     []Codec
 	Extensions []Extension
@@ -115,6 +121,7 @@ func Parse(text string) (*Description, error) {
 		return nil, fmt.Errorf("%w: more than %d m-lines", ErrSyntax, maxMedia)
 	}
 	d := &Description{}
+	_, d.Lite = raw.Attribute("ice-lite")
 	for _, a := range raw.Attributes {
 		if a.Key != "group" || len(d.Bundle) > 0 {
 			continue
@@ -167,6 +174,11 @@ func parseMedia(s *pion.SessionDescription, m *pion.MediaDescription) (Media, er
 	_, bundleOnly := m.Attribute("bundle-only")
 	out.Rejected = m.MediaName.Port.Value == 0 && !bundleOnly
 	out.Sends, out.Receives = direction(s, m)
+	for _, a := range m.Attributes {
+		if addr, ok := candidate(a); ok && len(out.Candidates) < maxCandidates {
+			out.Candidates = append(out.Candidates, addr)
+		}
+	}
 	if out.Kind == "application" {
 		return out, nil
 	}
@@ -181,6 +193,20 @@ func parseMedia(s *pion.SessionDescription, m *pion.MediaDescription) (Media, er
 	}
 	p.finish()
 	return out, nil
+}
+
+// candidate reads the address of a UDP candidate (RFC 8839 section 5.1).
+func candidate(a pion.Attribute) (netip.AddrPort, bool) {
+	f := strings.Fields(a.Value)
+	if a.Key != "candidate" || len(f) < 8 || f[1] != "1" || !strings.EqualFold(f[2], "udp") {
+		return netip.AddrPort{}, false
+	}
+	addr, err1 := netip.ParseAddr(f[4])
+	port, err2 := strconv.ParseUint(f[5], 10, 16)
+	if err1 != nil || err2 != nil || port == 0 {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(addr.Unmap(), uint16(port)), true
 }
 
 func direction(s *pion.SessionDescription, m *pion.MediaDescription) (sends, receives bool) {

@@ -11,6 +11,7 @@ type Session struct {
 	ID          uint64 // the same for the life of a session
 	Version     uint64 // rises with every description
 	Fingerprint string
+	Lite        bool     // ICE-lite: endpoints send the checks
 	Candidates  []string // "candidate:..." lines, in the order of preference
 }
 
@@ -25,7 +26,9 @@ func (d *Description) Text(s Session) string {
 	line("t=0 0")
 	line("a=msid-semantic:WMS*")
 	line("a=fingerprint:%s", s.Fingerprint)
-	line("a=ice-lite")
+	if s.Lite {
+		line("a=ice-lite")
+	}
 	line("a=extmap-allow-mixed")
 	if len(d.Bundle) > 0 {
 		line("a=group:BUNDLE %s", strings.Join(d.Bundle, " "))

@@ -37,7 +37,7 @@ func TestTextIsTheRecordedShape(t *testing.T) {
 			{Kind: "video", Protocol: "UDP/TLS/RTP/SAVPF", Mid: "5", Rejected: true},
 		},
 	}
-	got := d.Text(Session{ID: 42, Version: 43, Fingerprint: "sha-256 AA:BB", Candidates: []string{"candidate:1 x", "candidate:2 y"}})
+	got := d.Text(Session{ID: 42, Version: 43, Lite: true, Fingerprint: "sha-256 AA:BB", Candidates: []string{"candidate:1 x", "candidate:2 y"}})
 	want := []string{
 		"v=0",
 		"o=- 42 43 IN IP4 0.0.0.0",
@@ -188,6 +188,7 @@ func TestParseReadsWhatTextWrites(t *testing.T) {
 		}
 		for i := range d.Media {
 			g, w := got.Media[i], d.Media[i]
+			g.Candidates = nil // written of the Session, not of the section
 			if w.Rejected {
 				if g.Mid != w.Mid || !g.Rejected || g.Kind != w.Kind {
 					t.Fatalf("rejected section %+v, want %+v", g, w)
