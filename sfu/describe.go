@@ -17,6 +17,10 @@ func (p *Peer) remoteLocked(d *sdp.Description, isOffer bool) {
 			p.active = m.Setup == "passive" // fixed for the session's life (contract 3.1)
 		}
 		p.fingerprint = m.Fingerprint
+		if isOffer && p.remoteUfrag != "" && m.Ufrag != p.remoteUfrag {
+			p.restartICELocked()
+		}
+		p.remoteUfrag = m.Ufrag
 		p.learnICELocked(d, m, isOffer)
 		break
 	}
@@ -34,6 +38,15 @@ func (p *Peer) remoteLocked(d *sdp.Description, isOffer bool) {
 	if p.active && p.nominated != nil && p.pending == nil && p.current.Load() == nil {
 		p.associateLocked(true, p.nominated.path)
 	}
+}
+
+// restartICELocked needs mu. The endpoint's offer has new ICE credentials: the answer must have new ones as well (RFC 8839
+// section 4.4.1.1.1). DTLS goes on, over whichever path is nominated.
+func (p *Peer) restartICELocked() {
+	before := p.ufrag
+	p.ufrag, p.pwd = randomLetters(16), randomLetters(32)
+	p.nominated = nil
+	p.sfu.restart(p, before, p.ufrag, p.pwd)
 }
 
 // describeLocked needs mu. It is the SFU's side of every section; those in closed are inactive.

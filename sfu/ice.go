@@ -26,6 +26,7 @@ const (
 type fullAgent struct {
 	controlling bool
 	ufrag, pwd  string // the endpoint's
+	username    string // of the checks of one round
 	candidates  []netip.AddrPort
 	tieBreaker  uint64
 	lastRound   time.Time
@@ -75,6 +76,7 @@ func (p *Peer) tickChecks(now time.Time) {
 		return
 	}
 	p.agent.lastRound = now
+	a.username = a.ufrag + ":" + p.ufrag
 	p.mu.Unlock()
 	for _, to := range a.candidates {
 		for _, sock := range p.sfu.sockets {
@@ -93,7 +95,7 @@ func (p *Peer) tickChecks(now time.Time) {
 func (s *SFU) newCheck(p *Peer, a *fullAgent) *stun.Message {
 	setters := []stun.Setter{
 		stun.TransactionID, stun.BindingRequest,
-		stun.NewUsername(a.ufrag + ":" + p.ufrag),
+		stun.NewUsername(a.username),
 		uintAttr{attrPriority, checkPriority, 4},
 	}
 	if a.controlling {

@@ -41,12 +41,11 @@ const (
 // called one at a time; everything else at any time.
 type Peer struct {
 	// Fixed after newPeer.
-	sfu        *SFU
-	ufrag, pwd string
-	full       bool   // sends checks itself: see fullAgent
-	ssrc       uint32 // our own, in RTCP
-	sessionID  uint64 // o= line
-	done       chan struct{}
+	sfu       *SFU
+	full      bool   // sends checks itself: see fullAgent
+	ssrc      uint32 // our own, in RTCP
+	sessionID uint64 // o= line
+	done      chan struct{}
 
 	wg sync.WaitGroup // associations
 
@@ -78,6 +77,8 @@ type Peer struct {
 	active        bool // the SFU is the DTLS client, as the endpoint's first SDP decided
 	negotiation   negotiation
 	agent         fullAgent
+	ufrag, pwd    string // ours, of the present ICE generation
+	remoteUfrag   string // the endpoint's
 }
 
 // candidatePair is a path on which the endpoint has passed a connectivity check.

@@ -68,8 +68,8 @@ type SFU struct {
 	closed bool
 	tcp    []netip.AddrPort
 	peers  map[*Peer]struct{}
-	ufrags map[string]*Peer
-	routes map[path]*Peer // authenticated paths only: see serveSTUN
+	ufrags map[string]credential // of all ICE generations of all Peers
+	routes map[path]*Peer        // authenticated paths only: see serveSTUN
 	conns  map[*tcpConn]struct{}
 	checks map[[stun.TransactionIDSize]byte]check // of full agents
 
@@ -98,7 +98,7 @@ func New(cfg Config) (*SFU, error) {
 		done:        make(chan struct{}),
 		tcp:         cfg.TCP,
 		peers:       map[*Peer]struct{}{},
-		ufrags:      map[string]*Peer{},
+		ufrags:      map[string]credential{},
 		routes:      map[path]*Peer{},
 		conns:       map[*tcpConn]struct{}{},
 		checks:      map[[stun.TransactionIDSize]byte]check{},
@@ -166,8 +166,30 @@ func (s *SFU) admit(p *Peer) error {
 		return ErrClosed
 	}
 	s.peers[p] = struct{}{}
-	s.ufrags[p.ufrag] = p
+	s.ufrags[p.ufrag] = credential{p, p.pwd}
 	return nil
+}
+
+// credential is what checks that carry its ufrag must know.
+type credential struct {
+	peer *Peer
+	pwd  string
+}
+
+// restart adds a Peer's next ICE generation. The one before stays good, for media flows over it until the endpoint has
+// moved (RFC 8445 section 9); older ones end.
+func (s *SFU) restart(p *Peer, before, ufrag, pwd string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, alive := s.peers[p]; !alive {
+		return
+	}
+	for old, c := range s.ufrags {
+		if c.peer == p && old != before {
+			delete(s.ufrags, old)
+		}
+	}
+	s.ufrags[ufrag] = credential{p, pwd}
 }
 
 // forget takes a Peer out of all tables, so that nothing more reaches it.
@@ -175,7 +197,11 @@ func (s *SFU) forget(p *Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.peers, p)
-	delete(s.ufrags, p.ufrag)
+	for ufrag, c := range s.ufrags {
+		if c.peer == p {
+			delete(s.ufrags, ufrag)
+		}
+	}
 	for at, owner := range s.routes {
 		if owner == p {
 			delete(s.routes, at)
@@ -183,10 +209,11 @@ func (s *SFU) forget(p *Peer) {
 	}
 }
 
-func (s *SFU) peerByUfrag(ufrag string) *Peer {
+func (s *SFU) byUfrag(ufrag string) (credential, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.ufrags[ufrag]
+	c, ok := s.ufrags[ufrag]
+	return c, ok
 }
 
 func (s *SFU) peerAt(from path) *Peer {

@@ -45,11 +45,11 @@ func (s *SFU) serveSTUN(b []byte, from path) {
 		return
 	}
 	ufrag, _, _ := strings.Cut(string(username), ":")
-	p := s.peerByUfrag(ufrag)
-	if p == nil {
+	known, ok := s.byUfrag(ufrag)
+	if !ok {
 		return
 	}
-	integrity := stun.NewShortTermIntegrity(p.pwd)
+	integrity := stun.NewShortTermIntegrity(known.pwd)
 	if integrity.Check(m) != nil {
 		return
 	}
@@ -57,7 +57,7 @@ func (s *SFU) serveSTUN(b []byte, from path) {
 	if v, err := m.Get(attrPriority); err == nil && len(v) == 4 {
 		priority = binary.BigEndian.Uint32(v)
 	}
-	if !p.checked(from, priority, m.Contains(attrUseCandidate)) {
+	if !known.peer.checked(from, priority, m.Contains(attrUseCandidate)) {
 		return
 	}
 	mapped := from.addr

@@ -113,14 +113,7 @@ func (sub *Subscription) Source() *Publication { return sub.source.Load() }
 func (sub *Subscription) Forwarding() bool {
 	sub.peer.outMu.Lock()
 	defer sub.peer.outMu.Unlock()
-	pub := sub.source.Load()
-	return pub != nil && sub.on != nil && sub.on.section == pub.section && sub.on == sub.numbersSource()
-}
-
-// numbersSource needs outMu.
-func (sub *Subscription) numbersSource() *stream {
-	st, _ := sub.numbers.Current()
-	return st
+	return sub.on != nil // setSource clears it
 }
 
 // rtxIfAgreed is the SSRC of retransmissions, where one of the codecs has them.

@@ -64,7 +64,6 @@ type Peer struct {
 	closed      bool
 	state       webrtc.PeerConnectionState
 	everUp      bool
-	publishers  []*Publisher
 	subscribers map[string]*Subscriber
 }
 
