@@ -27,11 +27,11 @@ const (
 type Need string
 
 const (
-	// SeededApps: only known apps are served, as by the real service.
+	// SeededApps means that only known apps are served, as by the real service.
 	SeededApps Need = "seeded apps only"
-	// OpenApps: any app id with any secret is served (the emulator's dev mode).
+	// OpenApps means that any app id with any secret is served (the emulator's dev mode).
 	OpenApps Need = "unknown apps accepted"
-	// TCPMedia: the SDP carries TCP candidates. The real service's do not, or not everywhere (contract 3.1).
+	// TCPMedia means that the SDP carries TCP candidates. The real service's do not, or not everywhere (contract 3.1).
 	TCPMedia Need = "ICE over TCP"
 )
 

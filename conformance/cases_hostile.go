@@ -121,7 +121,7 @@ func hostileVanished(ctx context.Context, t *T) {
 			t.client(ctx, sfutest.Config{}).requestPull(ctx, remote(source.ID, "cam")).want(http.StatusOK) // never answered
 			half := t.client(ctx, sfutest.Config{})
 			body, _ := half.prepare(ctx, mic())
-			half.post(ctx, "/tracks/new", body).want(http.StatusOK) // answer never applied
+			half.postTracks(ctx, body).want(http.StatusOK) // answer never applied
 			t.Must(half.Peer.Close())
 		}
 		gone, subs := t.subscribe(ctx, sfutest.Config{}, remote(source.ID, "cam"))

@@ -86,11 +86,10 @@ func httpPreflight(ctx context.Context, t *T) {
 	}
 }
 
-func (x *exchange) wantOrigin() *exchange {
+func (x *exchange) wantOrigin() {
 	if got := x.Header.Get("Access-Control-Allow-Origin"); got != origin && got != "*" {
 		x.t.Errorf("%s: Access-Control-Allow-Origin is %q", x, got)
 	}
-	return x
 }
 
 func httpCORS(ctx context.Context, t *T) {

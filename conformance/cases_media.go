@@ -168,7 +168,7 @@ func mediaExtensions(ctx context.Context, t *T) {
 func mediaTCP(ctx context.Context, t *T) {
 	pub := t.client(ctx, sfutest.Config{TCPOnly: true})
 	body, _ := pub.prepare(ctx, mic(), cam())
-	x := pub.post(ctx, "/tracks/new", body).want(http.StatusOK)
+	x := pub.postTracks(ctx, body).want(http.StatusOK)
 	t.checkTCPCandidates(x.sdp("answer"))
 	t.Must(pub.Peer.SetAnswer(x.sdp("answer")))
 	pub.connected(ctx)

@@ -99,7 +99,7 @@ func pullSimulcastEcho(ctx context.Context, t *T) {
 	pub, _ := t.publish(ctx, sfutest.Config{}, cam())
 	for _, simulcast := range []string{`{"preferredRid":""}`, `{"preferredRid":"h","priorityOrdering":"asciibetical","ridNotAvailable":"none"}`} {
 		sub := t.client(ctx, sfutest.Config{})
-		x := sub.post(ctx, "/tracks/new", `{"tracks":[{"location":"remote","sessionId":"`+pub.ID+`","trackName":"cam","simulcast":`+simulcast+`}]}`).
+		x := sub.postTracks(ctx, `{"tracks":[{"location":"remote","sessionId":"`+pub.ID+`","trackName":"cam","simulcast":`+simulcast+`}]}`).
 			want(http.StatusOK).wantItemFields(0, "mid", "sessionId", "trackName", "simulcast")
 		if !strings.Contains(strings.ReplaceAll(string(x.Raw), " ", ""), `"simulcast":`+simulcast) {
 			t.Errorf("simulcast %s is echoed as %s", simulcast, short(x.Raw))

@@ -49,7 +49,7 @@ func pushCases() []Case {
 func pushShape(ctx context.Context, t *T) {
 	c := t.client(ctx, sfutest.Config{})
 	body, _ := c.prepare(ctx, mic(), cam())
-	x := c.post(ctx, "/tracks/new", body).want(http.StatusOK).wantRenegotiation(false).
+	x := c.postTracks(ctx, body).want(http.StatusOK).wantRenegotiation(false).
 		wantFields("requiresImmediateRenegotiation", "tracks", "sessionDescription").
 		wantItemFields(0, "mid", "trackName").wantItemFields(1, "mid", "trackName")
 	if len(x.Body.Tracks) != 2 || x.item(0).TrackName != "mic" || x.item(1).TrackName != "cam" || x.item(0).Mid != "0" || x.item(1).Mid != "1" {
@@ -62,7 +62,7 @@ func pushShape(ctx context.Context, t *T) {
 func pushAnswer(ctx context.Context, t *T) {
 	c := t.client(ctx, sfutest.Config{})
 	body, _ := c.prepare(ctx, mic(), cam())
-	x := c.post(ctx, "/tracks/new", body).want(http.StatusOK)
+	x := c.postTracks(ctx, body).want(http.StatusOK)
 	parts := t.checkSDP("the answer", x.sdp("answer"))
 	if len(parts) != 3 || !hasLine(parts[0], "a=group:BUNDLE 0 1") {
 		t.Fatalf("the answer has %d sections:\n%s", len(parts)-1, parts[0])
@@ -118,7 +118,7 @@ func pushCandidates(ctx context.Context, t *T) {
 		if has := strings.Contains(body.SessionDescription.SDP, "a=candidate:"); has != gather {
 			t.Fatalf("the offer has candidates: %t, want %t", has, gather)
 		}
-		x := pub.post(ctx, "/tracks/new", body).want(http.StatusOK)
+		x := pub.postTracks(ctx, body).want(http.StatusOK)
 		t.Must(pub.Peer.SetAnswer(x.sdp("answer")))
 		pub.connected(ctx)
 		_, subs := t.subscribe(ctx, sfutest.Config{Gather: gather}, remote(pub.ID, "mic"))
@@ -130,7 +130,7 @@ func pushLineFeeds(ctx context.Context, t *T) {
 	pub := t.client(ctx, sfutest.Config{})
 	body, _ := pub.prepare(ctx, mic())
 	body.SessionDescription.SDP = strings.ReplaceAll(body.SessionDescription.SDP, "\r\n", "\n")
-	x := pub.post(ctx, "/tracks/new", body).want(http.StatusOK)
+	x := pub.postTracks(ctx, body).want(http.StatusOK)
 	t.Must(pub.Peer.SetAnswer(x.sdp("answer")))
 	pub.connected(ctx)
 
@@ -146,7 +146,7 @@ func pushUnnamed(ctx context.Context, t *T) {
 	pub := t.client(ctx, sfutest.Config{})
 	body, _ := pub.prepare(ctx, mic(), cam())
 	body.Tracks = body.Tracks[:1]
-	x := pub.post(ctx, "/tracks/new", body).want(http.StatusOK)
+	x := pub.postTracks(ctx, body).want(http.StatusOK)
 	if len(x.Body.Tracks) != 1 {
 		t.Errorf("items %+v", x.Body.Tracks)
 	}

@@ -47,14 +47,14 @@ func pushNoMid(ctx context.Context, t *T) {
 	request.Body = body
 	t.do(ctx, request).wantError("invalid_params/406 second mid")
 	body.Tracks = good
-	c.post(ctx, "/tracks/new", body).want(http.StatusOK)
+	c.postTracks(ctx, body).want(http.StatusOK)
 }
 
 func pushWrongMid(ctx context.Context, t *T) {
 	pub := t.client(ctx, sfutest.Config{})
 	body, _ := pub.prepare(ctx, mic(), cam())
 	body.Tracks = slices.Insert(body.Tracks, 1, local("9", "ghost"))
-	x := pub.post(ctx, "/tracks/new", body).want(http.StatusOK).wantItemError(1, "track_error")
+	x := pub.postTracks(ctx, body).want(http.StatusOK).wantItemError(1, "track_error")
 	if len(x.Body.Tracks) != 3 || x.item(0).Mid != "0" || x.item(1).Mid != "" || x.item(1).TrackName != "ghost" || x.item(2).Mid != "1" {
 		t.Errorf("items %+v", x.Body.Tracks)
 	}
@@ -66,7 +66,7 @@ func pushWrongMid(ctx context.Context, t *T) {
 func pushRepeatedName(ctx context.Context, t *T) {
 	pub, publishers := t.publish(ctx, sfutest.Config{}, mic())
 	body, _ := pub.prepare(ctx, named{"mic", cam().Track})
-	pub.post(ctx, "/tracks/new", body).want(http.StatusOK).wantItemError(0, "repeated_local_track_error")
+	pub.postTracks(ctx, body).want(http.StatusOK).wantItemError(0, "repeated_local_track_error")
 	_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"))
 	if got := t.flows(ctx, "mic", subs[0], 5); got.Streams[0] != publishers[0].Stream() {
 		t.Errorf("the name points at another track")
@@ -82,7 +82,7 @@ func pushBadSDP(ctx context.Context, t *T) {
 		return call{Method: http.MethodPost, Path: c.path("/tracks/new"), Body: body}
 	})
 	body.SessionDescription = &good
-	x := c.post(ctx, "/tracks/new", body).want(http.StatusOK)
+	x := c.postTracks(ctx, body).want(http.StatusOK)
 	t.Must(c.Peer.SetAnswer(x.sdp("answer")))
 	c.connected(ctx)
 }
@@ -95,7 +95,7 @@ func pushFewerSections(ctx context.Context, t *T) {
 	t.Must(err)
 	offer, err := other.Offer(ctx)
 	t.Must(err)
-	pub.post(ctx, "/tracks/new", tracksBody{offerOf(offer), []trackItem{local("0", "again")}}).
+	pub.postTracks(ctx, tracksBody{offerOf(offer), []trackItem{local("0", "again")}}).
 		wantError("invalid_session_description/406 mismatch")
 	t.flows(ctx, "mic", subs[0], 5)
 }

@@ -131,7 +131,7 @@ func renegotiateOverlap(ctx context.Context, t *T) {
 	sub.requestPull(ctx, remote(pub.ID, "cam")).wantError("invalid_session_description/406 overlap")
 	other := t.client(ctx, sfutest.Config{})
 	body, _ := other.prepare(ctx, mic())
-	sub.post(ctx, "/tracks/new", body).wantError("invalid_session_description/406 overlap")
+	sub.postTracks(ctx, body).wantError("invalid_session_description/406 overlap")
 	sub.put(ctx, "/tracks/close", closeBody{mids("0"), body.SessionDescription, false}).
 		wantError("invalid_session_description/406 overlap")
 	sub.state(ctx).want(http.StatusOK)

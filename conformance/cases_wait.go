@@ -59,7 +59,7 @@ func notReady(mutate func(ctx context.Context, c *client) *exchange) func(ctx co
 	return func(ctx context.Context, t *T) {
 		c := t.client(ctx, sfutest.Config{})
 		body, _ := c.prepare(ctx, mic())
-		c.post(ctx, "/tracks/new", body).want(http.StatusOK)
+		c.postTracks(ctx, body).want(http.StatusOK)
 		c.state(ctx).want(http.StatusOK)
 		x := mutate(ctx, c).wantError("session_error/425")
 		t.between(x, 4500*time.Millisecond, 7*time.Second)
@@ -81,7 +81,7 @@ func pushAgain(ctx context.Context, c *client) *exchange {
 	c.t.Must(err)
 	offer, err := other.Offer(ctx)
 	c.t.Must(err)
-	return c.post(ctx, "/tracks/new", tracksBody{offerOf(offer), []trackItem{local("1", "cam")}})
+	return c.postTracks(ctx, tracksBody{offerOf(offer), []trackItem{local("1", "cam")}})
 }
 
 func pullNext(ctx context.Context, c *client) *exchange {
@@ -154,7 +154,7 @@ func waitMediaComes(ctx context.Context, t *T) {
 func waitPublisherConnects(ctx context.Context, t *T) {
 	pub := t.client(ctx, sfutest.Config{})
 	body, _ := pub.prepare(ctx, mic())
-	answer := pub.post(ctx, "/tracks/new", body).want(http.StatusOK).sdp("answer")
+	answer := pub.postTracks(ctx, body).want(http.StatusOK).sdp("answer")
 	applied := make(chan error, 1)
 	apply := time.AfterFunc(time.Second, func() { applied <- pub.Peer.SetAnswer(answer) })
 	t.Cleanup(func() {

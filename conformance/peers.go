@@ -44,8 +44,8 @@ func cam() named { return named{"cam", sfutest.Track{Codec: sfutest.VP8}} }
 
 func (c *client) path(rest string) string { return "/sessions/" + c.ID + rest }
 
-func (c *client) post(ctx context.Context, rest string, body any) *exchange {
-	return c.t.do(ctx, call{Method: http.MethodPost, Path: c.path(rest), Body: body})
+func (c *client) postTracks(ctx context.Context, body any) *exchange {
+	return c.t.do(ctx, call{Method: http.MethodPost, Path: c.path("/tracks/new"), Body: body})
 }
 
 func (c *client) put(ctx context.Context, rest string, body any) *exchange {
@@ -80,7 +80,7 @@ func (c *client) offer(ctx context.Context) string {
 // push publishes the tracks in one request; it does not wait for the connection.
 func (c *client) push(ctx context.Context, tracks ...named) []*sfutest.Publisher {
 	body, publishers := c.prepare(ctx, tracks...)
-	x := c.post(ctx, "/tracks/new", body).want(http.StatusOK).wantRenegotiation(false)
+	x := c.postTracks(ctx, body).want(http.StatusOK).wantRenegotiation(false)
 	for i, item := range body.Tracks {
 		if got := x.item(i); got.Mid != item.Mid || got.ErrorCode != "" {
 			c.t.Fatalf("%s: item %d is %+v", x, i, got)
@@ -102,7 +102,7 @@ func (c *client) connected(ctx context.Context) { c.t.Must(c.Peer.WaitConnected(
 
 // requestPull asks for tracks and leaves the offer unanswered.
 func (c *client) requestPull(ctx context.Context, items ...trackItem) *exchange {
-	return c.post(ctx, "/tracks/new", tracksBody{Tracks: items})
+	return c.postTracks(ctx, tracksBody{Tracks: items})
 }
 
 // answer answers the SFU's offer in x.

@@ -30,10 +30,7 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 	var readiness struct {
 		Candidates []struct{ Protocol string }
 	}
-	if status != http.StatusOK || json.Unmarshal(body, &readiness) != nil {
-		return target, nil
-	}
-	target.Emulator = true
+	target.Emulator = status == http.StatusOK && json.Unmarshal(body, &readiness) == nil
 	for _, candidate := range readiness.Candidates {
 		if candidate.Protocol == "tcp" {
 			target.Has = append(target.Has, TCPMedia)

@@ -70,18 +70,8 @@ func (p *Peer) Stop(mid string) error {
 	return fmt.Errorf("sfutest: no transceiver has mid %q", mid)
 }
 
-// Receive adds a recvonly section for one media kind ("audio" or "video"), for offers that ask instead of answer.
-func (p *Peer) Receive(kind string) error {
-	_, err := p.pc.AddTransceiverFromKind(webrtc.NewRTPCodecType(kind), webrtc.RTPTransceiverInit{
-		Direction: webrtc.RTPTransceiverDirectionRecvonly,
-	})
-	if err != nil {
-		return fmt.Errorf("sfutest: receive %s: %w", kind, err)
-	}
-	return nil
-}
-
-// ReceiveAs is Receive with a mid of the caller's choice.
+// ReceiveAs adds a recvonly section with a mid of the caller's choice for one media kind ("audio" or "video"), for
+// offers that ask instead of answer.
 func (p *Peer) ReceiveAs(kind, mid string) error {
 	t, err := p.pc.AddTransceiverFromKind(webrtc.NewRTPCodecType(kind), webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionRecvonly,

@@ -53,12 +53,9 @@ func (d *Description) Text(s Session) string {
 }
 
 func writeRejected(line func(string, ...any), m *Media) {
-	formats := "0"
-	switch {
-	case m.Kind == "application":
+	formats := "0" // a static payload type: others would need an rtpmap, which pion's clients look for
+	if m.Kind == "application" {
 		formats = "webrtc-datachannel"
-	case len(m.Codecs) > 0:
-		formats = fmt.Sprint(m.Codecs[0].PT)
 	}
 	line("m=%s 0 %s %s", m.Kind, m.Protocol, formats)
 	line("c=IN IP4 0.0.0.0")

@@ -49,7 +49,7 @@ func TestTextIsTheRecordedShape(t *testing.T) {
 		"a=extmap-allow-mixed",
 		"a=group:BUNDLE 1 2 3",
 
-		"m=audio 0 UDP/TLS/RTP/SAVPF 111",
+		"m=audio 0 UDP/TLS/RTP/SAVPF 0",
 		"c=IN IP4 0.0.0.0",
 		"a=mid:0",
 		"a=inactive",
