@@ -187,3 +187,51 @@ func TestFullAgentChecksAndNominates(t *testing.T) {
 		_, _, _ = far.ReadFromUDPAddrPort(buf) // the next check paces the loop
 	}
 }
+
+// clientHello is a record with a ClientHello of that random, cut off behind it.
+func clientHello(random byte) []byte {
+	b := make([]byte, 13+12+2+32)
+	b[0], b[1], b[2], b[12], b[13] = 22, 0xfe, 0xfd, byte(len(b)-13), 1
+	for i := 13 + 12 + 2; i < len(b); i++ {
+		b[i] = random
+	}
+	return b
+}
+
+// TestAClientHelloWithANewRandomIsANewConnection also while the one before is up: Chromium may begin before it closes.
+func TestAClientHelloWithANewRandomIsANewConnection(t *testing.T) {
+	s := newSFU(t, Config{})
+	p := newTestPeer(t, s)
+	push(t, p, video("0", "sendonly"))
+	at := func(port uint16) path {
+		return path{sock: s.sockets[0], addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)}
+	}
+	pending := func() *association {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.pending
+	}
+	p.receiveDTLS(clientHello(1), at(9))
+	first := pending()
+	p.receiveDTLS(clientHello(1), at(10))
+	if first == nil || pending() != first || *first.path.Load() != at(10) {
+		t.Fatal("a retransmission from another path began a connection of its own")
+	}
+
+	up := newAssociation(p, false, at(9), func() {})
+	up.random = [32]byte{5}
+	p.current.Store(up)
+	t.Cleanup(func() { p.current.Store(nil) })
+	p.receiveDTLS(clientHello(2), at(11))
+	second := pending()
+	if second == nil || second == first {
+		t.Fatal("a new random began nothing")
+	}
+	if len(up.records) != 0 {
+		t.Error("the connection that is up was given the new one's record")
+	}
+	p.receiveDTLS([]byte{23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}, at(9))
+	if len(up.records) != 1 {
+		t.Error("a record of the connection that is up went elsewhere")
+	}
+}
