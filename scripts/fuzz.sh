@@ -8,7 +8,7 @@ count=0
 while read -r package; do
 	while read -r target; do
 		echo "$package $target"
-		go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package"
+		go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" -fuzzminimizetime 10x "$package"
 		count=$((count + 1))
 	done < <(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true)
 done < <(go list ./...)
