@@ -180,6 +180,16 @@ func (a *association) keys(ctx context.Context, conn *dtls.Conn) error {
 	return nil
 }
 
+// checkable reports whether fingerprintMatches knows the algorithm.
+func checkable(fingerprint string) bool {
+	algorithm, value, _ := strings.Cut(fingerprint, " ")
+	switch strings.ToLower(algorithm) {
+	case "sha-256", "sha-384", "sha-512":
+		return value != ""
+	}
+	return false
+}
+
 // fingerprintMatches compares "sha-256 AA:BB:..." of an SDP (RFC 8122 section 5) with a certificate.
 func fingerprintMatches(want string, certificate []byte) bool {
 	algorithm, value, _ := strings.Cut(want, " ")

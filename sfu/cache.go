@@ -24,16 +24,26 @@ type cached struct {
 // the header differs. It is filled by the publication's reader and read by whoever brings a subscriber's NACK.
 type cache struct {
 	mu   sync.Mutex
-	ring [cacheSize]cached
+	ring *[cacheSize]cached // nil once the stream has ended
 }
 
-func newCache() *cache { return &cache{} }
+func newCache() *cache { return &cache{ring: &[cacheSize]cached{}} }
+
+// drop frees what is kept, which subscribers' numbering may hold on to for long.
+func (c *cache) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ring = nil
+}
 
 // put copies a burst into the ring. Slots keep their memory, so that a stream in flow allocates nothing.
 func (c *cache) put(burst []packet) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range burst {
+		if c.ring == nil {
+			return
+		}
 		p := &burst[i]
 		s := &c.ring[p.seq%cacheSize]
 		s.filled, s.marker, s.pt, s.seq, s.ts, s.picture = true, p.marker, p.pt, p.seq, p.ts, p.picture
@@ -45,6 +55,9 @@ func (c *cache) put(burst []packet) {
 func (c *cache) read(seq uint16, use func(*cached)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ring == nil {
+		return false
+	}
 	s := &c.ring[seq%cacheSize]
 	if !s.filled || s.seq != seq {
 		return false

@@ -162,9 +162,9 @@ func pushExtensions(kind Kind) []sdp.Extension {
 
 func pullExtensions(kind Kind) []sdp.Extension {
 	if kind == KindAudio {
-		return []sdp.Extension{{ID: 1, URI: extAudioLevel}, {ID: 2, URI: extAbsSendTime}, {ID: 4, URI: extMid}}
+		return []sdp.Extension{{ID: 1, URI: extAudioLevel}, {ID: 2, URI: extAbsSendTime}}
 	}
-	return []sdp.Extension{{ID: 2, URI: extAbsSendTime}, {ID: 4, URI: extMid}}
+	return []sdp.Extension{{ID: 2, URI: extAbsSendTime}}
 }
 
 // sharedExtensions keeps of theirs what is in ours, with their ids.
@@ -185,7 +185,8 @@ func sharedExtensions(theirs, ours []sdp.Extension) []sdp.Extension {
 // means one thing (RFC 8843 section 9.1), and Chromium refuses a description that breaks this.
 type numbers struct {
 	formats    map[uint8]sdp.Codec // by payload type; rtx formats have the name "rtx"
-	extensions map[string]uint8    // by URI
+	extensions map[string]uint8    // by URI, of those that the SFU knows
+	ids        [16]bool            // extension ids with a meaning
 }
 
 func newNumbers() numbers {
@@ -199,7 +200,10 @@ func (n *numbers) learn(d *sdp.Description) {
 			n.use(c)
 		}
 		for _, e := range d.Media[i].Extensions {
-			n.extensions[e.URI] = e.ID
+			n.ids[e.ID&0x0f] = true
+			if isKnownExtension(e.URI) {
+				n.extensions[e.URI] = e.ID
+			}
 		}
 	}
 }
@@ -222,7 +226,9 @@ func (n *numbers) assign(c sdp.Codec) sdp.Codec {
 		}
 	}
 	if _, taken := n.formats[c.PT]; taken {
-		c.PT = n.free()
+		if c.PT = n.free(); c.PT == 0 {
+			return c // every number has a meaning: the caller leaves the codec out
+		}
 	}
 	n.formats[c.PT] = c
 	if c.RTX != 0 {
@@ -274,17 +280,18 @@ func (n *numbers) assignExtensions(list []sdp.Extension) []sdp.Extension {
 		if e.ID == 0 {
 			continue
 		}
-		n.extensions[e.URI] = e.ID
+		n.extensions[e.URI], n.ids[e.ID] = e.ID, true
 		out = append(out, e)
 	}
 	return out
 }
 
-func (n *numbers) taken(id uint8) bool {
-	for _, used := range n.extensions {
-		if used == id {
-			return true
-		}
+func (n *numbers) taken(id uint8) bool { return n.ids[id&0x0f] }
+
+func isKnownExtension(uri string) bool {
+	switch uri {
+	case extMid, extRID, extRepairedRID, extTransportCC, extAbsSendTime, extAudioLevel:
+		return true
 	}
 	return false
 }

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,8 +17,10 @@ import (
 )
 
 const (
-	// maxStreams bounds the SSRCs of one endpoint: 64 tracks of 3 layers with their retransmissions, and room for restarts.
-	maxStreams       = 1024
+	// maxStreams bounds the SSRCs of one endpoint: 64 tracks of 3 layers with their retransmissions. maxGenerations bounds
+	// those that follow each other on one layer.
+	maxStreams       = 512
+	maxGenerations   = 4
 	reportInterval   = time.Second
 	feedbackInterval = 100 * time.Millisecond
 	// noLevel marks a packet without an audio level; levels have 7 bits and the voice flag.
@@ -111,7 +114,7 @@ func (p *Peer) receiveRTP(w *worker, b []byte) {
 		return // a duplicate, or not from the endpoint
 	}
 	p.lastSeen.Store(w.now.UnixNano())
-	payload := plain[h.MarshalSize():]
+	payload := plain[headerSize(plain, h):]
 	if h.Padding {
 		if len(payload) == 0 || int(payload[len(payload)-1]) > len(payload) {
 			return
@@ -163,6 +166,16 @@ func (p *Peer) receiveRTP(w *worker, b []byte) {
 	}
 }
 
+// headerSize is the length of the header that b begins with. MarshalSize would be that of a header written anew, without
+// the padding that RFC 8285 section 4.1.2 allows between and behind extensions.
+func headerSize(b []byte, h *rtp.Header) int {
+	n := 12 + 4*len(h.CSRC)
+	if h.Extension {
+		n += 4 + 4*int(binary.BigEndian.Uint16(b[n+2:]))
+	}
+	return n
+}
+
 // restore turns a retransmission (RFC 4588 section 4) into the packet that was lost; false for a mere probe.
 func (s *stream) restore(p *packet) bool {
 	apt, known := s.apt[p.pt]
@@ -207,10 +220,11 @@ func (p *Peer) resolve(h *rtp.Header) *stream {
 		return nil
 	}
 	s, rid, repair := p.identifyLocked(h)
-	if s == nil {
+	if s == nil || s.stopped {
 		return nil
 	}
-	st := &stream{ssrc: h.SSRC, rid: rid, section: s, age: len(known)}
+	p.ages++
+	st := &stream{ssrc: h.SSRC, rid: rid, section: s, age: p.ages}
 	if repair != 0 || isRepair(s, h.PayloadType) {
 		if st.repairs = repairedBy(known, s, rid, repair); st.repairs == nil {
 			return nil // the media has not arrived yet: there is nothing to repair
@@ -236,13 +250,47 @@ func (p *Peer) resolve(h *rtp.Header) *stream {
 		}
 		st.receiver = newReceiver(st.nack)
 	}
+	p.supersedeLocked(st)
+	known = *p.streams.Load()
 	next := make(map[uint32]*stream, len(known)+1)
-	for k, v := range known {
-		next[k] = v
-	}
+	maps.Copy(next, known)
 	next[h.SSRC] = st
 	p.streams.Store(&next)
 	return st
+}
+
+// supersedeLocked needs Peer.mu. It ends the key frame requests of the streams that st follows, and drops the oldest of
+// them when they are many: one that is dropped at once would come back as the youngest with its next late packet.
+func (p *Peer) supersedeLocked(st *stream) {
+	var before []*stream
+	for _, old := range *p.streams.Load() {
+		if old.section == st.section && old.rid == st.rid && (old.repairs == nil) == (st.repairs == nil) {
+			old.wantsKey.Store(0)
+			before = append(before, old)
+		}
+	}
+	if len(before) < maxGenerations {
+		return
+	}
+	oldest := slices.MinFunc(before, func(a, b *stream) int { return a.age - b.age })
+	p.dropStreamsLocked(func(x *stream) bool { return x == oldest })
+}
+
+// dropStreamsLocked needs Peer.mu. It forgets streams and frees what they hold.
+func (p *Peer) dropStreamsLocked(ended func(*stream) bool) {
+	known := *p.streams.Load()
+	next := make(map[uint32]*stream, len(known))
+	for ssrc, st := range known {
+		switch {
+		case !ended(st):
+			next[ssrc] = st
+		case st.cache != nil:
+			st.cache.drop()
+		}
+	}
+	if len(next) != len(known) {
+		p.streams.Store(&next)
+	}
 }
 
 // identifyLocked needs Peer.mu. repair is the media SSRC when the SDP says that this one repairs it.
@@ -342,6 +390,9 @@ func (p *Peer) tickInbound(a *association, now time.Time) {
 		}
 		if report && len(rr.Reports) < 31 { // the count has five bits (RFC 3550 section 6.4.1)
 			rr.Reports = append(rr.Reports, st.receiver.report(st.ssrc, st.sr, now))
+		}
+		if !st.meter.alive(now) {
+			st.wantsKey.Store(0) // whoever still waits asks again when it comes back
 		}
 		if pli := st.keyFrameRequest(p.ssrc, now); pli != nil {
 			out = append(out, pli)

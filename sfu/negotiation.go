@@ -22,11 +22,17 @@ type Media struct {
 	Rejected bool // port 0, and not for the sake of bundle-only
 }
 
-// ParseDescription reads an endpoint's SDP; it fails with ErrSDPSyntax, ErrSDPLineEnd or ErrSDPNoUfrag.
+// ParseDescription reads an endpoint's SDP; it fails with ErrSDPSyntax, ErrSDPLineEnd or ErrSDPNoUfrag. An SDP without a
+// fingerprint that can be checked is as bad as none: it could never connect.
 func ParseDescription(text string) (*Description, error) {
 	d, err := sdp.Parse(text)
 	if err != nil {
 		return nil, err
+	}
+	for i := range d.Media {
+		if m := &d.Media[i]; !m.Rejected && !checkable(m.Fingerprint) {
+			return nil, fmt.Errorf("%w: mid %q has no fingerprint with sha-256, sha-384 or sha-512", ErrSDPSyntax, m.Mid)
+		}
 	}
 	return &Description{d}, nil
 }
@@ -118,11 +124,12 @@ func (s *section) publish(p *Peer) *Publication {
 	return pub
 }
 
-// end closes what flows on a section.
-func (s *section) end() {
+// endLocked needs mu. It closes what flows on a section.
+func (p *Peer) endLocked(s *section) {
 	if pub := s.publication.Swap(nil); pub != nil {
 		pub.close()
 	}
+	p.dropStreamsLocked(func(st *stream) bool { return st.section == s })
 	if s.subscription != nil {
 		s.subscription.close()
 		s.subscription = nil
@@ -211,7 +218,7 @@ func pullable(offer *sdp.Description, pulls []Pull) error {
 // offeredLocked needs mu. It takes over one section of the endpoint's offer, and what the plan wants of it.
 func (p *Peer) offeredLocked(s *section, m *sdp.Media, plan AnswerPlan, out *Negotiated) {
 	if slices.Contains(plan.Close, m.Mid) {
-		s.end()
+		p.endLocked(s)
 		s.stopped = false // both sides know now: the mid may carry a new track
 	}
 	for i, pull := range plan.Pulls {
@@ -226,7 +233,7 @@ func (p *Peer) offeredLocked(s *section, m *sdp.Media, plan AnswerPlan, out *Neg
 	if s.subscription == nil && m.Receives && slices.Contains(plan.Bidirectional, m.Mid) {
 		s.subscription = newSubscription(p, s, nil, Selection{})
 	}
-	s.offered(m)
+	p.sectionOfferedLocked(s, m)
 	if slices.Contains(plan.Publish, m.Mid) && s.receives() {
 		out.Publications[m.Mid] = s.publish(p)
 	}
@@ -265,15 +272,16 @@ func (n *negotiation) section(i int, m *sdp.Media) *section {
 	return s
 }
 
-// offered takes over what the endpoint's offer says of a section.
-func (s *section) offered(m *sdp.Media) {
+// sectionOfferedLocked needs mu. It takes over what the endpoint's offer says of a section.
+func (p *Peer) sectionOfferedLocked(s *section, m *sdp.Media) {
 	s.remote = *m
 	if m.Rejected || s.kind != KindAudio && s.kind != KindVideo {
 		s.rejected = true
-		s.end()
+		p.endLocked(s)
 		return
 	}
 	s.rejected = false
+	before := s.codecs
 	if m.Sends {
 		s.codecs = accepted(s.kind, m.Codecs)
 		s.extensions = sharedExtensions(m.Extensions, pushExtensions(s.kind))
@@ -283,12 +291,22 @@ func (s *section) offered(m *sdp.Media) {
 	}
 	if len(s.codecs) == 0 {
 		s.rejected = true
-		s.end()
+		p.endLocked(s)
 		return
+	}
+	if pub := s.publication.Load(); pub != nil && m.Sends && !sameFormats(before, s.codecs) {
+		p.dropStreamsLocked(func(st *stream) bool { return st.section == s })
+		pub.learn(s.codecs)
+		pub.rebind()
 	}
 	if s.subscription != nil {
 		s.subscription.bind(s, m.Receives)
 	}
+}
+
+// sameFormats reports whether two lists give the same payload types the same codecs.
+func sameFormats(a, b []sdp.Codec) bool {
+	return slices.EqualFunc(a, b, func(x, y sdp.Codec) bool { return x.PT == y.PT && x.RTX == y.RTX && x.Is(y.Name) })
 }
 
 // receives reports whether the endpoint sends media that the SFU understands.
@@ -423,7 +441,7 @@ func (p *Peer) acceptAnswer(answer *Description) error {
 		}
 	}
 	for i, s := range n.sections {
-		n.answered(s, &answer.sdp.Media[i])
+		p.sectionAnsweredLocked(s, &answer.sdp.Media[i])
 	}
 	n.offering, n.pulls = false, nil
 	p.remoteLocked(answer.sdp, false)
@@ -431,14 +449,15 @@ func (p *Peer) acceptAnswer(answer *Description) error {
 	return nil
 }
 
-// answered takes over what the endpoint's answer says of a section.
-func (n *negotiation) answered(s *section, m *sdp.Media) {
+// sectionAnsweredLocked needs mu. It takes over what the endpoint's answer says of a section.
+func (p *Peer) sectionAnsweredLocked(s *section, m *sdp.Media) {
+	n := &p.negotiation
 	if s.rejected {
 		return
 	}
 	if m.Rejected {
 		s.remote, s.rejected = *m, true
-		s.end()
+		p.endLocked(s)
 		return
 	}
 	pub := s.publication.Load()
@@ -528,7 +547,7 @@ func (p *Peer) CloseMids(mids ...string) {
 	for _, s := range p.negotiation.sections {
 		if slices.Contains(mids, s.mid) {
 			s.stopped = true
-			s.end()
+			p.endLocked(s)
 		}
 	}
 	p.countVideosLocked()
@@ -539,7 +558,7 @@ func (p *Peer) endTracks() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.negotiation.sections {
-		s.end()
+		p.endLocked(s)
 	}
 }
 

@@ -33,6 +33,8 @@ const (
 	// restartGrace is how long an endpoint may take to bring up the new transport that it needs after closing the section
 	// of the old one.
 	restartGrace = 10 * time.Second
+	// helloInterval paces the DTLS connections that one endpoint may begin; an endpoint repeats its ClientHello after it.
+	helloInterval = time.Second
 	// nominationGrace is how long a path keeps the media after the endpoint has stopped checking it.
 	nominationGrace = 3 * time.Second
 )
@@ -71,11 +73,13 @@ type Peer struct {
 	pending       *association
 	paths         map[path]*candidatePair
 	nominated     *candidatePair
+	begun         time.Time // when the newest DTLS connection began
 	restartUntil  time.Time // a new DTLS connection is expected until then
 	fingerprint   string    // the endpoint's
 	fingerprinted chan struct{}
 	active        bool // the SFU is the DTLS client, as the endpoint's first SDP decided
 	negotiation   negotiation
+	ages          int // of streams
 	agent         fullAgent
 	ufrag, pwd    string // ours, of the present ICE generation
 	remoteUfrag   string // the endpoint's
@@ -85,6 +89,7 @@ type Peer struct {
 type candidatePair struct {
 	path      path
 	priority  uint32
+	seen      time.Time // the last check
 	nominated time.Time // the last check with USE-CANDIDATE
 }
 
@@ -163,19 +168,40 @@ func (p *Peer) checked(from path, priority uint32, nominate bool) bool {
 	pair := p.paths[from]
 	if pair == nil {
 		if len(p.paths) >= maxPaths {
-			return false
+			p.dropOldestLocked()
 		}
 		pair = &candidatePair{path: from}
 		p.paths[from] = pair
 		p.sfu.route(from, p)
 	}
-	pair.priority = priority
+	pair.priority, pair.seen = priority, now
 	p.lastSeen.Store(now.UnixNano())
 	if nominate {
 		pair.nominated = now
 		p.nominateLocked(pair, now)
 	}
 	return true
+}
+
+// dropOldestLocked needs mu. It makes room for a path: an endpoint that roams, or restarts its transport, leaves old ones
+// behind.
+func (p *Peer) dropOldestLocked() {
+	var oldest *candidatePair
+	for _, pair := range p.paths {
+		if pair != p.nominated && (oldest == nil || pair.seen.Before(oldest.seen)) {
+			oldest = pair
+		}
+	}
+	delete(p.paths, oldest.path)
+	p.sfu.unroute(oldest.path, p)
+}
+
+func (s *SFU) unroute(at path, p *Peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.routes[at] == p {
+		delete(s.routes, at)
+	}
 }
 
 func (s *SFU) route(from path, p *Peer) {
@@ -246,7 +272,9 @@ func (p *Peer) receiveDTLS(b []byte, from path) {
 		return
 	}
 	current := p.current.Load()
-	if hello && !p.active && (p.pending == nil || p.pending.random != random) && (current == nil || current.random != random) {
+	fresh := hello && !p.active && (p.pending == nil || p.pending.random != random) && (current == nil || current.random != random)
+	if now := time.Now(); fresh && now.Sub(p.begun) >= helloInterval {
+		p.begun = now
 		if p.pending != nil {
 			p.pending.close()
 			p.pending = nil

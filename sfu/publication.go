@@ -61,6 +61,15 @@ func (pub *Publication) learn(codecs []sdp.Codec) {
 	pub.codecs.Store(&list)
 }
 
+// rebind maps anew what the endpoint sends for all who receive it.
+func (pub *Publication) rebind() {
+	for _, sub := range *pub.receives.Load() {
+		if agreed := sub.agreed.Load(); agreed != nil {
+			sub.bound.Store(newBinding(*pub.codecs.Load(), agreed))
+		}
+	}
+}
+
 // Mid is the publisher's mid.
 func (pub *Publication) Mid() string { return pub.mid }
 

@@ -118,11 +118,12 @@ func (r *receiver) due(now time.Time) (pairs []rtcp.NackPair, lost bool) {
 	var seqs []uint16
 	kept := r.missing[:0]
 	for _, m := range r.missing {
-		if m.tries == nackTries {
+		late := now.Sub(m.asked) >= nackInterval
+		if late && m.tries == nackTries {
 			lost = true
 			continue
 		}
-		if now.Sub(m.asked) >= nackInterval {
+		if late {
 			m.tries++
 			m.asked = now
 			seqs = append(seqs, m.seq)
@@ -144,7 +145,7 @@ func (r *receiver) measure(ts, clock uint32, now time.Time) {
 	arrival := now.UnixMicro() * int64(clock) / 1_000_000
 	transit := int64(int32(uint32(arrival) - ts))
 	if r.transit != 0 {
-		d := transit - r.transit
+		d := int64(int32(transit - r.transit)) // the difference of two numbers of 32 bits that wrap
 		if d < 0 {
 			d = -d
 		}

@@ -22,6 +22,8 @@ import (
 )
 
 const (
+	// maxTCP bounds the ICE-TCP connections; each holds some 200 KB of buffers.
+	maxTCP           = 2048
 	defaultLostAfter = 8 * time.Second
 	// tickInterval paces everything that is repeated: retransmission requests, key frame requests, reports, the look for
 	// lost endpoints.
@@ -262,7 +264,7 @@ func (s *SFU) receive(w *worker, p *Peer, from path, b []byte) {
 func (s *SFU) ServeTCP(conn net.Conn) {
 	t := newTCPConn(conn)
 	s.mu.Lock()
-	if s.closed {
+	if s.closed || len(s.conns) >= maxTCP {
 		s.mu.Unlock()
 		t.close()
 		return
@@ -282,7 +284,7 @@ func (s *SFU) readTCP(t *tcpConn) {
 			s.receive(w, s.peerAt(from), from, pkt.Data)
 		}
 		w.forward()
-	})
+	}, func() bool { return s.peerAt(from) != nil })
 	s.mu.Lock()
 	p := s.routes[from]
 	delete(s.routes, from)

@@ -97,6 +97,10 @@ func TestPathsOfOneEndpointAreBounded(t *testing.T) {
 	if len(p.paths) != maxPaths || len(s.routes) != maxPaths {
 		t.Fatalf("%d paths, %d routes, want %d", len(p.paths), len(s.routes), maxPaths)
 	}
+	newest := path{sock: s.sockets[0], addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1000+maxPaths+9))}
+	if s.peerAt(newest) != p {
+		t.Error("the newest path gave way to an old one")
+	}
 	must(t, p.Close())
 	if len(s.routes) != 0 || len(s.ufrags) != 0 {
 		t.Errorf("%d routes and %d ufrags are left", len(s.routes), len(s.ufrags))
@@ -222,6 +226,13 @@ func TestAClientHelloWithANewRandomIsANewConnection(t *testing.T) {
 	up.random = [32]byte{5}
 	p.current.Store(up)
 	t.Cleanup(func() { p.current.Store(nil) })
+	p.receiveDTLS(clientHello(2), at(11))
+	if pending() != first {
+		t.Fatal("two connections within a second: an endpoint could make the SFU begin any number")
+	}
+	p.mu.Lock()
+	p.begun = time.Time{}
+	p.mu.Unlock()
 	p.receiveDTLS(clientHello(2), at(11))
 	second := pending()
 	if second == nil || second == first {

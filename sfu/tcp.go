@@ -21,6 +21,8 @@ const (
 	tcpQueue = 1024
 	// tcpSilence ends a connection on which nothing arrives; ICE checks come every few seconds.
 	tcpSilence = 60 * time.Second
+	// tcpProof is how long a connection may go without an authenticated check.
+	tcpProof = 10 * time.Second
 	// tcpBurst is how many frames are taken from the buffer before they are forwarded.
 	tcpBurst = 32
 )
@@ -86,14 +88,19 @@ func (t *tcpConn) write() {
 	}
 }
 
-// read is the reader's loop: every burst of frames that is there goes through handle.
-func (t *tcpConn) read(handle func([]udp.Packet)) {
+// read is the reader's loop: every burst of frames that is there goes through handle. proved says whether an endpoint has
+// shown that it belongs here.
+func (t *tcpConn) read(handle func([]udp.Packet), proved func() bool) {
 	defer t.close()
 	in := bufio.NewReaderSize(t.conn, 64<<10)
 	bufs := make([][maxPacket]byte, tcpBurst)
 	var burst [tcpBurst]udp.Packet
+	limit := time.Now().Add(tcpProof)
 	for {
-		if t.conn.SetReadDeadline(time.Now().Add(tcpSilence)) != nil {
+		if proved() {
+			limit = time.Now().Add(tcpSilence)
+		}
+		if t.conn.SetReadDeadline(limit) != nil {
 			return
 		}
 		n := 0

@@ -17,6 +17,15 @@ func (p *Peer) Offer(ctx context.Context) (string, error) {
 	return p.setLocal(ctx, offer)
 }
 
+// OfferRestart is Offer with new ICE credentials; the peer needs Config.Restarts.
+func (p *Peer) OfferRestart(ctx context.Context) (string, error) {
+	offer, err := p.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	if err != nil {
+		return "", fmt.Errorf("sfutest: create offer: %w", err)
+	}
+	return p.setLocal(ctx, offer)
+}
+
 // SetAnswer applies the far end's answer to Offer.
 func (p *Peer) SetAnswer(sdp string) error {
 	answer := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}
@@ -26,7 +35,8 @@ func (p *Peer) SetAnswer(sdp string) error {
 	return nil
 }
 
-// Answer applies the far end's offer and makes the answer to it.
+// Answer applies the far end's offer and makes the answer to it. Tracks of PublishInAnswer take the offer's receiving
+// sections, in order and by kind.
 func (p *Peer) Answer(ctx context.Context, sdp string) (string, error) {
 	offer := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: sdp}
 	if err := p.pc.SetRemoteDescription(offer); err != nil {

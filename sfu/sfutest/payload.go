@@ -10,6 +10,9 @@ type packetPlace struct {
 	last      bool
 	part      int // index in the frame
 	pictureID uint16
+	tl0       uint8 // VP8 only
+	width     int   // VP8 key frames only
+	height    int
 }
 
 // payloadHeader is what precedes the filler.
@@ -32,9 +35,10 @@ func payloadHeader(codec Codec, at packetPlace) []byte {
 	}
 }
 
-// vp8Header: RFC 7741 section 4.2 (X and I set, 15 bit picture id), then section 4.3's frame header on the first packet.
+// vp8Header: RFC 7741 section 4.2 (15 bit picture id, TL0PICIDX, one temporal layer), then section 4.3's frame header on
+// the first packet.
 func vp8Header(at packetPlace) []byte {
-	b := []byte{0x80, 0x80, 0x80 | byte(at.pictureID>>8), byte(at.pictureID)}
+	b := []byte{0x80, 0xe0, 0x80 | byte(at.pictureID>>8), byte(at.pictureID), at.tl0, 0x20}
 	if !at.first {
 		return b
 	}
@@ -42,7 +46,8 @@ func vp8Header(at packetPlace) []byte {
 	if !at.key {
 		return append(b, 0x11, 0x20, 0x00) // P=1, shown
 	}
-	return append(b, 0x10, 0x20, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0x00) // 320x240
+	b = append(b, 0x10, 0x20, 0x00, 0x9d, 0x01, 0x2a)
+	return append(b, byte(at.width), byte(at.width>>8), byte(at.height), byte(at.height>>8))
 }
 
 // vp9Header: RFC 9628 section 4.2 (I, P, B, E), then the uncompressed header of a profile 0 frame.

@@ -33,6 +33,8 @@ type Config struct {
 	AcceptReplays  bool    // SRTP replay protection off, to see a retransmission that comes without RTX
 	ExtensionShift int     // unused header extensions offered first, so that the ids of the others move up
 	Interceptors   bool    // pion's default interceptors (NACK, reports, TWCC)
+	Lite           bool    // ICE-lite: it answers checks and sends none; needs Gather
+	Restarts       bool    // ICE credentials change with OfferRestart; such a peer has no Identity
 
 	// Disconnected and Failed are the ICE timeouts; zero means pion's 5 s and 25 s.
 	Disconnected, Failed time.Duration
@@ -119,7 +121,10 @@ func newAPI(cfg Config, net *link, identity *Identity) (*webrtc.API, error) {
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetDTLSRetransmissionInterval(200 * time.Millisecond)
-	s.SetICECredentials(identity.ufrag, identity.pwd)
+	s.SetLite(cfg.Lite)
+	if !cfg.Restarts {
+		s.SetICECredentials(identity.ufrag, identity.pwd)
+	}
 	s.SetICETimeouts(orElse(cfg.Disconnected, 5*time.Second), orElse(cfg.Failed, 25*time.Second), 2*time.Second)
 	if cfg.TCPOnly {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})

@@ -24,6 +24,19 @@ type Track struct {
 	Mid        string        // default: pion counts from 0
 	AudioLevel uint8         // value of the audio level extension, audio only; 0 sends none
 	KeyEvery   int           // frames between key frames that nobody asked for; 0 means only the first one
+	Width      int           // of the frames, video only; default 320x240
+	Height     int
+	Receives   bool // the section is sendrecv
+}
+
+// Layer is one encoding of a simulcast Track. Zero fields are those of the Track.
+type Layer struct {
+	RID      string
+	Interval time.Duration
+	PerFrame int
+	Size     int
+	Width    int
+	Height   int
 }
 
 // PublisherStats is what a Publisher has done and been told. All counters only grow.
@@ -47,14 +60,17 @@ type sentPacket struct {
 	payload []byte
 }
 
-// Publisher sends one track from the moment its Peer is connected until Close, Stop or the end of the connection.
+// Publisher sends one track, or one layer of it, from the moment its Peer is connected until Close, Stop or the end of the connection.
 type Publisher struct {
-	peer   *Peer // fixed after construction, like the next five
-	track  Track
-	info   codecInfo
-	id     string
-	stream uint32
-	trx    *webrtc.RTPTransceiver
+	// Fixed after construction.
+	peer    *Peer
+	track   Track
+	info    codecInfo
+	id      string
+	rid     string // "" without simulcast
+	stream  uint32
+	answers bool // the section is the far end's: its payload types are in force
+	trx     *webrtc.RTPTransceiver
 
 	bell bell
 
@@ -69,6 +85,8 @@ type Publisher struct {
 	seq      uint16
 	rtxSeq   uint16
 	baseTS   uint32
+	basePic  uint16
+	baseTL0  uint8
 	started  time.Time
 	frame    uint64
 	pumping  bool
@@ -82,37 +100,111 @@ type binding struct {
 	payload  uint8
 	rtx      uint8 // 0 without RTX
 	midExt   uint8
+	ridExt   uint8
+	rridExt  uint8
 	levelExt uint8
 	mid      string
 }
 
-// Publish adds a sendonly section. Nothing is sent before an exchange has happened and the peer is connected.
+// Publish adds a section that sends. Nothing is sent before an exchange has happened and the peer is connected.
 func (p *Peer) Publish(track Track) (*Publisher, error) {
+	b, err := p.newPublisher(track)
+	if err != nil {
+		return nil, err
+	}
+	return b, p.addSection(b)
+}
+
+// PublishInAnswer is Publish for a section of the far end's next offer: the Answer to that sends the track, under the
+// offer's mid and payload types.
+func (p *Peer) PublishInAnswer(track Track) (*Publisher, error) {
+	b, err := p.newPublisher(track)
+	if err != nil {
+		return nil, err
+	}
+	b.answers = true
+	return b, p.addSection(b)
+}
+
+// PublishSimulcast adds one section that sends the track in several layers, told apart by mid and rid alone; there is one
+// Publisher for each. Their numbers have nothing in common, and each may be silent for itself.
+func (p *Peer) PublishSimulcast(track Track, layers ...Layer) ([]*Publisher, error) {
+	publishers := make([]*Publisher, len(layers))
+	for i, layer := range layers {
+		b, err := p.newPublisher(layer.of(track))
+		if err != nil {
+			return nil, err
+		}
+		b.rid = layer.RID
+		publishers[i] = b
+		if i == 0 {
+			if err := p.addSection(b); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		b.id, b.trx = publishers[0].id, publishers[0].trx
+		if err := b.trx.Sender().AddEncoding(b); err != nil {
+			return nil, fmt.Errorf("sfutest: publish layer %q: %w", layer.RID, err)
+		}
+		p.spawn(b.feedback)
+	}
+	return publishers, nil
+}
+
+// of is the layer's own track.
+func (l Layer) of(track Track) Track {
+	track.Interval = orElse(l.Interval, track.Interval)
+	for _, field := range []struct {
+		to   *int
+		from int
+	}{{&track.PerFrame, l.PerFrame}, {&track.Size, l.Size}, {&track.Width, l.Width}, {&track.Height, l.Height}} {
+		if field.from != 0 {
+			*field.to = field.from
+		}
+	}
+	return track
+}
+
+func (p *Peer) newPublisher(track Track) (*Publisher, error) {
 	info, err := track.Codec.info()
 	if err != nil {
 		return nil, err
 	}
 	track = track.withDefaults(info)
 	b := &Publisher{peer: p, track: track, info: info, id: rand.Text(), silent: track.Silent, wantKey: true}
-	var seed [10]byte
+	var seed [13]byte
 	_, _ = rand.Read(seed[:])
 	b.stream = binary.BigEndian.Uint32(seed[:])
 	b.baseTS = binary.BigEndian.Uint32(seed[4:])
 	b.seq = binary.BigEndian.Uint16(seed[8:])
-	b.trx, err = p.pc.AddTransceiverFromTrack(b, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	b.basePic = binary.BigEndian.Uint16(seed[10:])
+	b.baseTL0 = seed[12]
+	return b, nil
+}
+
+// addSection makes the transceiver.
+func (p *Peer) addSection(b *Publisher) (err error) {
+	direction := webrtc.RTPTransceiverDirectionSendonly
+	if b.track.Receives {
+		direction = webrtc.RTPTransceiverDirectionSendrecv
+	}
+	b.trx, err = p.pc.AddTransceiverFromTrack(b, webrtc.RTPTransceiverInit{Direction: direction})
 	if err != nil {
-		return nil, fmt.Errorf("sfutest: publish %s: %w", track.Codec, err)
+		return fmt.Errorf("sfutest: publish %s: %w", b.track.Codec, err)
 	}
-	if err := b.trx.SetCodecPreferences(info.preferences(!p.cfg.WithoutRTX)); err != nil {
-		return nil, fmt.Errorf("sfutest: publish %s: %w", track.Codec, err)
+	if !b.answers {
+		if err := b.trx.SetCodecPreferences(b.info.preferences(!p.cfg.WithoutRTX)); err != nil {
+			return fmt.Errorf("sfutest: publish %s: %w", b.track.Codec, err)
+		}
 	}
-	if track.Mid != "" {
-		if err := b.trx.SetMid(track.Mid); err != nil {
-			return nil, fmt.Errorf("sfutest: publish as mid %s: %w", track.Mid, err)
+	if b.track.Mid != "" {
+		if err := b.trx.SetMid(b.track.Mid); err != nil {
+			return fmt.Errorf("sfutest: publish as mid %s: %w", b.track.Mid, err)
 		}
 	}
 	p.spawn(b.feedback)
-	return b, nil
+	return nil
 }
 
 func (t Track) withDefaults(info codecInfo) Track {
@@ -124,6 +216,9 @@ func (t Track) withDefaults(info codecInfo) Track {
 		t.Size = info.size
 	}
 	t.Size = max(t.Size, 100)
+	if info.kind() == webrtc.RTPCodecTypeVideo && t.Width == 0 {
+		t.Width, t.Height = 320, 240
+	}
 	return t
 }
 
@@ -178,8 +273,8 @@ func (b *Publisher) Withhold(n int) {
 // ID is random; it is the track id of the msid line.
 func (b *Publisher) ID() string { return b.id }
 
-// RID is empty: one encoding.
-func (b *Publisher) RID() string { return "" }
+// RID is the layer's name, "" without simulcast.
+func (b *Publisher) RID() string { return b.rid }
 
 // StreamID is the stream id of the msid line.
 func (b *Publisher) StreamID() string { return "sfutest" }
@@ -187,21 +282,25 @@ func (b *Publisher) StreamID() string { return "sfutest" }
 // Kind is audio or video.
 func (b *Publisher) Kind() webrtc.RTPCodecType { return b.info.kind() }
 
-// Bind is called by pion when the answer is in. The payload type is the one that this section offered: pion's list is
-// that of the whole connection, and may have another for the same codec from a section that the far end offered.
+// Bind is called by pion when the answer is in.
 func (b *Publisher) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	codecs := ctx.CodecParameters()
-	if !slices.ContainsFunc(codecs, func(c webrtc.RTPCodecParameters) bool {
+	i := slices.IndexFunc(codecs, func(c webrtc.RTPCodecParameters) bool {
 		return strings.EqualFold(c.MimeType, b.info.parameters().MimeType)
-	}) {
+	})
+	if i < 0 {
 		return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
+	}
+	agreed := b.info.parameters()
+	if b.answers {
+		agreed.PayloadType = codecs[i].PayloadType
 	}
 	bound := &binding{
 		writer: ctx.WriteStream(), ssrc: uint32(ctx.SSRC()), rtxSSRC: uint32(ctx.SSRCRetransmission()),
-		payload: uint8(b.info.payload), mid: b.trx.Mid(),
+		payload: uint8(agreed.PayloadType), mid: b.trx.Mid(),
 	}
 	for _, c := range codecs {
-		if c.SDPFmtpLine == fmt.Sprintf("apt=%d", b.info.payload) {
+		if c.SDPFmtpLine == fmt.Sprintf("apt=%d", agreed.PayloadType) {
 			bound.rtx = uint8(c.PayloadType)
 		}
 	}
@@ -209,12 +308,16 @@ func (b *Publisher) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 		switch ext.URI {
 		case midURI:
 			bound.midExt = uint8(ext.ID)
+		case ridURI:
+			bound.ridExt = uint8(ext.ID)
+		case repairedURI:
+			bound.rridExt = uint8(ext.ID)
 		case audioLevelURI:
 			bound.levelExt = uint8(ext.ID)
 		}
 	}
 	b.start(bound)
-	return b.info.parameters(), nil
+	return agreed, nil
 }
 
 // Unbind is called by pion when the sender stops.

@@ -64,7 +64,9 @@ func (b *Publisher) makeFrame() []outgoing {
 	out := make([]outgoing, 0, b.track.PerFrame)
 	for part := range b.track.PerFrame {
 		packet := b.makePacketLocked(packetPlace{
-			key: key, first: part == 0, last: part == b.track.PerFrame-1, part: part, pictureID: uint16(b.stats.Frames) & 0x7fff,
+			key: key, first: part == 0, last: part == b.track.PerFrame-1, part: part,
+			pictureID: (b.basePic + uint16(b.stats.Frames)) & 0x7fff, tl0: b.baseTL0 + uint8(b.stats.Frames),
+			width: b.track.Width, height: b.track.Height,
 		})
 		b.history[packet.header.SequenceNumber%historySize] = packet
 		if b.withhold > 0 {
@@ -88,6 +90,7 @@ func (b *Publisher) makePacketLocked(at packetPlace) sentPacket {
 	stamp := Stamp{
 		Stream: b.stream, Packet: b.packets, Sequence: b.seq, Captured: b.started.Add(elapsed),
 		Timestamp: b.timestampLocked(elapsed), Key: at.key && at.first,
+		Width: b.track.Width, Height: b.track.Height,
 	}
 	header := rtp.Header{
 		Version: 2, PayloadType: b.binding.payload, SSRC: b.binding.ssrc, Marker: at.last && b.track.PerFrame > 1,
@@ -112,6 +115,9 @@ func (b *Publisher) setExtensionsLocked(header *rtp.Header) {
 	if b.binding.midExt != 0 {
 		_ = header.SetExtension(b.binding.midExt, []byte(b.binding.mid))
 	}
+	if b.binding.ridExt != 0 && b.rid != "" {
+		_ = header.SetExtension(b.binding.ridExt, []byte(b.rid))
+	}
 	if b.binding.levelExt != 0 && b.track.AudioLevel != 0 {
 		_ = header.SetExtension(b.binding.levelExt, []byte{b.track.AudioLevel})
 	}
@@ -135,7 +141,7 @@ func (b *Publisher) sendReport() {
 // feedback counts and obeys what the far end asks for. It ends with the sender.
 func (b *Publisher) feedback() {
 	for {
-		packets, _, err := b.trx.Sender().ReadRTCP()
+		packets, err := b.readRTCP()
 		if err != nil {
 			return
 		}
@@ -144,6 +150,15 @@ func (b *Publisher) feedback() {
 		}
 		b.bell.ring()
 	}
+}
+
+func (b *Publisher) readRTCP() (packets []rtcp.Packet, err error) {
+	if b.rid != "" {
+		packets, _, err = b.trx.Sender().ReadSimulcastRTCP(b.rid)
+	} else {
+		packets, _, err = b.trx.Sender().ReadRTCP()
+	}
+	return packets, err
 }
 
 func (b *Publisher) obey(packet rtcp.Packet) {
@@ -184,6 +199,11 @@ func (b *Publisher) retransmit(seq uint16) {
 	if bound.rtx != 0 && bound.rtxSSRC != 0 {
 		packet.header.SSRC, packet.header.PayloadType, packet.header.SequenceNumber = bound.rtxSSRC, bound.rtx, b.rtxSeq
 		packet.payload = append(binary.BigEndian.AppendUint16(nil, seq), packet.payload...)
+		if b.rid != "" && bound.ridExt != 0 && bound.rridExt != 0 {
+			packet.header = packet.header.Clone()
+			_ = packet.header.DelExtension(bound.ridExt)
+			_ = packet.header.SetExtension(bound.rridExt, []byte(b.rid)) // RFC 8852 section 3
+		}
 		b.rtxSeq++
 	}
 	b.mu.Unlock()

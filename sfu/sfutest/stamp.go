@@ -15,6 +15,8 @@ type Stamp struct {
 	Timestamp uint32    // RTP timestamp at the publisher
 	Captured  time.Time // nominal capture time, the same clock for all publishers of a process
 	Key       bool      // first packet of a key frame
+	Width     int       // of the frame, 0 for audio
+	Height    int
 }
 
 var (
@@ -24,7 +26,7 @@ var (
 
 const (
 	stampMagic = 0x5ea1ca11
-	stampSize  = 4 + 4 + 8 + 2 + 4 + 8 + 1 + 4
+	stampSize  = 4 + 4 + 8 + 2 + 4 + 8 + 1 + 2 + 2 + 4
 	coveredMin = 64 // bytes before the checksum that the checksum covers, so that damage to the filler shows as well
 )
 
@@ -40,6 +42,8 @@ func (s Stamp) appendTo(payload []byte) []byte {
 		key = 1
 	}
 	payload = append(payload, key)
+	payload = binary.BigEndian.AppendUint16(payload, uint16(s.Width))
+	payload = binary.BigEndian.AppendUint16(payload, uint16(s.Height))
 	return binary.BigEndian.AppendUint32(payload, crc32.ChecksumIEEE(payload[len(payload)-coveredMin:]))
 }
 
@@ -63,5 +67,7 @@ func ReadStamp(payload []byte) (Stamp, error) {
 		Timestamp: binary.BigEndian.Uint32(b[18:]),
 		Captured:  time.Unix(0, int64(binary.BigEndian.Uint64(b[22:]))),
 		Key:       b[30] == 1,
+		Width:     int(binary.BigEndian.Uint16(b[31:])),
+		Height:    int(binary.BigEndian.Uint16(b[33:])),
 	}, nil
 }

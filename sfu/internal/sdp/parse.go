@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,6 +23,14 @@ const maxMedia = 1024
 
 // maxCandidates bounds the addresses that an endpoint can make the SFU send checks to.
 const maxCandidates = 16
+
+// Bounds of what is kept of one section for the life of a session, far above what browsers send.
+const (
+	maxAttribute = 512 // characters of one value
+	maxSources   = 64
+	maxRIDs      = 16
+	maxExtension = 32
+)
 
 // Description is what negotiation uses of one SDP.
 type Description struct {
@@ -127,7 +136,7 @@ func Parse(text string) (*Description, error) {
 			continue
 		}
 		if group := strings.Fields(a.Value); len(group) > 0 && group[0] == "BUNDLE" {
-			d.Bundle = group[1:]
+			d.Bundle = owned(group[1:])
 		}
 	}
 	seen := map[string]bool{}
@@ -156,15 +165,15 @@ func Parse(text string) (*Description, error) {
 
 func parseMedia(s *pion.SessionDescription, m *pion.MediaDescription) (Media, error) {
 	get := func(key string) string {
-		if v, ok := m.Attribute(key); ok {
-			return v
+		v, ok := m.Attribute(key)
+		if !ok {
+			v, _ = s.Attribute(key)
 		}
-		v, _ := s.Attribute(key)
-		return v
+		return own(v)
 	}
 	out := Media{
-		Kind:        m.MediaName.Media,
-		Protocol:    strings.Join(m.MediaName.Protos, "/"),
+		Kind:        own(m.MediaName.Media),
+		Protocol:    own(strings.Join(m.MediaName.Protos, "/")),
 		Mid:         get("mid"),
 		Ufrag:       get("ice-ufrag"),
 		Pwd:         get("ice-pwd"),
@@ -187,6 +196,9 @@ func parseMedia(s *pion.SessionDescription, m *pion.MediaDescription) (Media, er
 		return out, err
 	}
 	for _, a := range m.Attributes {
+		if len(a.Value) > maxAttribute {
+			return out, fmt.Errorf("a=%s has %d characters", own(a.Key), len(a.Value))
+		}
 		if err := p.attribute(a.Key, a.Value); err != nil {
 			return out, err
 		}
@@ -207,6 +219,25 @@ func candidate(a pion.Attribute) (netip.AddrPort, bool) {
 		return netip.AddrPort{}, false
 	}
 	return netip.AddrPortFrom(addr.Unmap(), uint16(port)), true
+}
+
+func owned(list []string) []string {
+	for i := range list {
+		list[i] = own(list[i])
+	}
+	return list
+}
+
+// own copies a piece of the text, which must not be kept whole for the sake of its pieces.
+func own(s string) string { return strings.Clone(s) }
+
+// addFeedback keeps the values that are known, once each (contract 3.1).
+func (c *Codec) addFeedback(value string) {
+	for _, known := range [...]string{"transport-cc", "goog-remb", "nack", "nack pli", "ccm fir"} {
+		if value == known && !slices.Contains(c.Feedback, known) {
+			c.Feedback = append(c.Feedback, known)
+		}
+	}
 }
 
 func direction(s *pion.SessionDescription, m *pion.MediaDescription) (sends, receives bool) {
@@ -268,7 +299,7 @@ func (p *mediaParser) attribute(key, value string) error {
 		return p.rtpmap(value)
 	case "fmtp":
 		if c, rest := p.format(value); c != nil {
-			c.Parameter = rest
+			c.Parameter = own(rest)
 		}
 	case "rtcp-fb":
 		p.feedback(value)
@@ -280,10 +311,12 @@ func (p *mediaParser) attribute(key, value string) error {
 		p.group(value)
 	case "rid":
 		if f := strings.Fields(value); len(f) >= 2 && f[1] == "send" {
-			p.out.RIDs = append(p.out.RIDs, f[0])
+			if len(p.out.RIDs) < maxRIDs {
+				p.out.RIDs = append(p.out.RIDs, own(f[0]))
+			}
 		}
 	case "msid":
-		p.out.MSID = value
+		p.out.MSID = own(value)
 	}
 	return nil
 }
@@ -315,7 +348,7 @@ func (p *mediaParser) rtpmap(value string) error {
 	if err != nil || clock == 0 {
 		return fmt.Errorf("rtpmap %q", value)
 	}
-	c.Name, c.Clock = parts[0], uint32(clock)
+	c.Name, c.Clock = own(parts[0]), uint32(clock)
 	if len(parts) > 2 {
 		if c.Channels, err = strconv.Atoi(parts[2]); err != nil {
 			return fmt.Errorf("rtpmap %q", value)
@@ -327,12 +360,12 @@ func (p *mediaParser) rtpmap(value string) error {
 func (p *mediaParser) feedback(value string) {
 	if rest, ok := strings.CutPrefix(value, "* "); ok {
 		for i := range p.fmts {
-			p.fmts[i].Feedback = append(p.fmts[i].Feedback, rest)
+			p.fmts[i].addFeedback(rest)
 		}
 		return
 	}
 	if c, rest := p.format(value); c != nil {
-		c.Feedback = append(c.Feedback, rest)
+		c.addFeedback(rest)
 	}
 }
 
@@ -347,8 +380,8 @@ func (p *mediaParser) extmap(value string) error {
 	if err != nil {
 		return fmt.Errorf("extmap %q", value)
 	}
-	if id >= 1 && id <= 14 {
-		p.out.Extensions = append(p.out.Extensions, Extension{ID: uint8(id), URI: f[1]})
+	if id >= 1 && id <= 14 && len(p.out.Extensions) < maxExtension {
+		p.out.Extensions = append(p.out.Extensions, Extension{ID: uint8(id), URI: own(f[1])})
 	}
 	return nil
 }
@@ -360,14 +393,16 @@ func (p *mediaParser) source(value string) error {
 		return fmt.Errorf("ssrc %q", value)
 	}
 	if v, ok := strings.CutPrefix(rest, "cname:"); ok {
-		p.out.CName = v
+		p.out.CName = own(v)
 	}
 	for _, s := range p.ssrc {
 		if s == uint32(n) {
 			return nil
 		}
 	}
-	p.ssrc = append(p.ssrc, uint32(n))
+	if len(p.ssrc) < maxSources {
+		p.ssrc = append(p.ssrc, uint32(n))
+	}
 	return nil
 }
 
@@ -378,7 +413,7 @@ func (p *mediaParser) group(value string) {
 	}
 	media, err1 := strconv.ParseUint(f[1], 10, 32)
 	rtx, err2 := strconv.ParseUint(f[2], 10, 32)
-	if err1 == nil && err2 == nil {
+	if err1 == nil && err2 == nil && len(p.rtx) < maxSources {
 		p.rtx[uint32(media)] = uint32(rtx)
 	}
 }

@@ -236,7 +236,7 @@ func TestParseAccepts(t *testing.T) {
 		"inactive":                          {text(head, section("a", "a=inactive")), func(d *Description) bool { return !d.Media[0].Sends && !d.Media[0].Receives }},
 		"direction of the session":          {text(head, "a=recvonly", section("a")), func(d *Description) bool { return !d.Media[0].Sends && d.Media[0].Receives }},
 		"candidates":                        {text(head, section("a", "a=candidate:1 1 udp 2113937151 something.local 54400 typ host", "a=end-of-candidates")), func(d *Description) bool { return len(d.Media) == 1 }},
-		"a payload type twice in one line":  {text(head, strings.Replace(section("a"), "SAVPF 111", "SAVPF 111 111", 1)), func(d *Description) bool { return len(d.Media[0].Codecs) == 1 }},
+		"a payload type twice in one line":  {text(head, strings.Replace(section("a"), "SAVPF 111", "SAVPF 111 0 111 0", 1)), func(d *Description) bool { return len(d.Media[0].Codecs) == 2 }},
 		"attributes of unlisted formats":    {text(head, section("a", "a=rtpmap:50 VP8/90000", "a=fmtp:50 x=y", "a=rtcp-fb:50 nack")), func(d *Description) bool { return len(d.Media[0].Codecs) == 1 }},
 		"groups of other kinds":             {text(head, "a=group:LS a", "a=group:BUNDLE a", section("a", "a=ssrc-group:SIM 1 2 3", "a=ssrc-group:FID 1", "a=ssrc-group:FID x y")), func(d *Description) bool { return slices.Equal(d.Bundle, []string{"a"}) && d.Media[0].Sources == nil }},
 		"rtx for a format that is not here": {text(head, strings.Replace(section("a", "a=rtpmap:97 rtx/90000", "a=fmtp:97 apt=96"), "SAVPF 111", "SAVPF 111 97", 1)), func(d *Description) bool { return len(d.Media[0].Codecs) == 1 && d.Media[0].Codecs[0].RTX == 0 }},

@@ -31,6 +31,16 @@ func TestRunsAreSegmentedByTheKernel(t *testing.T) {
 	}
 	b.Flush()
 	to.expect(t, from.Addr(), want)
+	want = nil
+	for i := range 2*maxSegments + 1 { // more than the kernel cuts out of one run
+		want = append(want, datagram(i, 50))
+		b.add(want[i], to.sock.Addr())
+	}
+	if len(b.msgs) != 3 {
+		t.Errorf("%d equal datagrams became %d messages, want 3", len(want), len(b.msgs))
+	}
+	b.Flush()
+	to.expect(t, from.Addr(), want)
 	if from.gsoRefused.Load() {
 		t.Error("this kernel refuses segmentation: the fast path is not tested here")
 	}
