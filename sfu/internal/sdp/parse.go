@@ -26,7 +26,7 @@ const maxCandidates = 16
 
 // Bounds of what is kept of one section for the life of a session, far above what browsers send.
 const (
-	maxAttribute = 512 // characters of one value
+	maxAttribute = 2048 // characters of one value
 	maxSources   = 64
 	maxRIDs      = 16
 	maxExtension = 32
