@@ -418,9 +418,9 @@ const pliInterval = 500 * time.Millisecond
 
 // keyFrameRequest is the PLI that is due now, or nil.
 func (s *stream) keyFrameRequest(from uint32, now time.Time) *rtcp.PictureLossIndication {
-	if s.wantsKey.Load() == 0 || now.UnixNano()-s.lastPLI.Load() < int64(pliInterval) {
+	last := s.lastPLI.Load()
+	if s.wantsKey.Load() == 0 || now.UnixNano()-last < int64(pliInterval) || !s.lastPLI.CompareAndSwap(last, now.UnixNano()) {
 		return nil
 	}
-	s.lastPLI.Store(now.UnixNano())
 	return &rtcp.PictureLossIndication{SenderSSRC: from, MediaSSRC: s.ssrc}
 }

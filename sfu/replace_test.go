@@ -41,7 +41,7 @@ func TestPublisherMovesToASecondConnection(t *testing.T) {
 	if got, err = subs[1].WaitMore(ctx, 20); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.SSRCs) != 1 || got.Missing != 0 || got.Corrupt != 0 || got.SequenceSteps != 1 {
+	if len(got.SSRCs) != 1 || got.Missing != 0 || got.Corrupt != 0 || got.SequenceSteps > 1 {
 		t.Errorf("the subscriber saw a break: %+v", got)
 	}
 	reach(t, p, sfu.StateConnected)

@@ -9,11 +9,12 @@ import (
 )
 
 const (
-	arenaSize   = 192 << 10
-	maxMessages = 192
-	maxSegments = 64    // UDP_MAX_SEGMENTS of the kernel
-	maxRun      = 65000 // bytes of one segmented send, below the 65,507 of a UDP payload
-	controlSize = 24    // CMSG_SPACE(2) on 64-bit systems, more than enough on 32-bit
+	arenaSize    = 192 << 10
+	maxMessages  = 192
+	maxSegments  = 64    // UDP_MAX_SEGMENTS of the kernel
+	maxRun       = 65000 // bytes of one segmented send, below the 65,507 of a UDP payload
+	usualSegment = 1200
+	controlSize  = 24 // CMSG_SPACE(2) on 64-bit systems, more than enough on 32-bit
 )
 
 // message is one send: a single datagram, or a run of equal ones that the kernel cuts apart.
@@ -149,8 +150,11 @@ func (b *Batch) refused(fd uintptr, errno unix.Errno) {
 		return
 	}
 	switch errno {
-	case unix.EIO, unix.EINVAL, unix.ENOPROTOOPT, unix.EOPNOTSUPP:
+	case unix.EIO, unix.ENOPROTOOPT, unix.EOPNOTSUPP:
 		b.sock.gsoRefused.Store(true)
+	case unix.EINVAL:
+		// Segments above the path's MTU draw it too; those say nothing about the smaller ones that are usual.
+		b.sock.gsoRefused.Store(m.segment <= usualSegment)
 	}
 	for off := 0; off < m.size; off += m.segment {
 		part := b.arena[m.start+off : m.start+min(off+m.segment, m.size)]
