@@ -33,6 +33,8 @@ const (
 	OpenApps Need = "unknown apps accepted"
 	// TCPMedia means that the SDP carries TCP candidates. The real service's do not, or not everywhere (contract 3.1).
 	TCPMedia Need = "ICE over TCP"
+	// MovableClock means that the target's timeouts can be let pass without waiting, by POST /_emu/clock.
+	MovableClock Need = "clock that can be advanced"
 )
 
 // Case is one provable sentence of the contract.
@@ -45,7 +47,10 @@ type Case struct {
 	Needs        []Need   // without these the case does not apply
 	Operations   []string // operationIds of openapi.yaml that it is about
 	Codes        []string // Row.ID of every error that it provokes and checks
-	Run          func(ctx context.Context, t *T)
+	// Slow is how much of the service's time the case lets pass, 0 for none. Without a MovableClock it waits that long. With
+	// one nothing else may run beside it, since the clock is everybody's.
+	Slow time.Duration
+	Run  func(ctx context.Context, t *T)
 }
 
 // Target is a service to test.
@@ -72,7 +77,16 @@ func (c Case) Applies(to Target) bool {
 	return true
 }
 
+// Waits says how long a case will wait for the target's timeouts in real time.
+func (c Case) Waits(on Target) time.Duration {
+	if slices.Contains(on.Has, MovableClock) {
+		return 0
+	}
+	return c.Slow
+}
+
 // Deadline is how long one case may take; the slowest waits twice for media that never comes.
+// What Case.Waits says comes on top.
 const Deadline = 45 * time.Second
 
 // Result is what became of one case.
@@ -88,7 +102,7 @@ func (r Result) Passed() bool { return len(r.Failures) == 0 }
 // Run runs one case and everything that it registered for cleanup. A panic of the case other than its own Fatalf is
 // passed on.
 func Run(ctx context.Context, c Case, target Target) Result {
-	ctx, cancel := context.WithTimeoutCause(ctx, Deadline, errors.New("deadline of the case"))
+	ctx, cancel := context.WithTimeoutCause(ctx, Deadline+c.Waits(target), errors.New("deadline of the case"))
 	defer cancel()
 	begun := time.Now()
 	t := newT(target)

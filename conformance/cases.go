@@ -7,6 +7,8 @@ func Cases() []Case {
 	return slices.Concat(
 		waitCases(), authCases(), httpCases(), malformedCases(), sessionCases(), pushCases(), pushRefusedCases(),
 		pullCases(), pullItemCases(), renegotiateCases(), closeCases(), closeRefusedCases(), closeNegotiatedCases(),
-		mediaCases(), codecCases(), repairCases(), hostileCases(),
+		mediaCases(), codecCases(), repairCases(), hostileCases(), updateCases(), simulcastCases(), bidirectionalCases(),
+		pushUnofferedCases(), discoverCases(), pullOfferCases(), restartCases(), codecSetCases(),
+		lifeCases(), limitCases(), flowCases(),
 	)
 }

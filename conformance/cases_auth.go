@@ -53,6 +53,7 @@ func everyCall() []call {
 		{Method: http.MethodPost, Path: s + "/tracks/new", Body: tracksBody{Tracks: []trackItem{remote(strings.Repeat("1", 32), "x")}}},
 		{Method: http.MethodPut, Path: s + "/renegotiate", Body: renegotiateBody{answerOf("v=0\r\na=ice-ufrag:none\r\n")}},
 		{Method: http.MethodPut, Path: s + "/tracks/close", Body: closeBody{Tracks: mids("0"), Force: true}},
+		{Method: http.MethodPut, Path: s + "/tracks/update", Body: updateBody{[]trackItem{{Mid: "0", Simulcast: prefer("a")}}}},
 	}
 }
 

@@ -32,6 +32,9 @@ var rows = []Row{
 	{"invalid_params/406 offer expected", "invalid_params", 406, "", "contract 1.2"},
 	{"invalid_params/406 answer expected", "invalid_params", 406, "sessionDescription.type=answer is expected", "contract 1.4"},
 	{"invalid_params/406 close without offer", "invalid_params", 406, "", "contract 1.6"},
+	{"invalid_params/406 simulcast", "invalid_params", 406, "", "contract 3.5"},
+	{"invalid_params/406 kind", "invalid_params", 406, "", "contract 1.3 E"},
+	{"retryable_transient_error/429", "retryable_transient_error", 429, "", "contract 9.3"},
 	{"session_error/425", "session_error", 425, "Session is not ready yet. Please ensure the PeerConnection is connected before making this request", "contract 1.2"},
 	{"session_error/410", "session_error", 410, "Session appears to be disconnected. Please check if the PeerConnection is connected.", "contract 1.2"},
 	{"invalid_session_description/400", "invalid_session_description", 400, "", "contract 1.2"},
@@ -45,6 +48,9 @@ var rows = []Row{
 	{"empty_track_error", "empty_track_error", 0, "No track data from remote peer. Make sure the publisher peer is connected and sending packets for this track", "contract 1.2"},
 	{"repeated_local_track_error", "repeated_local_track_error", 0, "", "contract 10 Q8"},
 	{"track_error", "track_error", 0, "", "contract 10 Q8"},
+	{"internal_error", "internal_error", 0, "", "contract 10 Q15"},
+	{"update_track_error", "update_track_error", 0, "", "contract 1.5"},
+	{"update_track_error not simulcast", "update_track_error", 0, "The track is not configured for simulcast, no updates applicable.", "contract 1.5"},
 	{"close_track_error", "close_track_error", 0, "Track doesn't exist or was already closed", "contract 1.6"},
 }
 

@@ -36,7 +36,9 @@ func TestContract(t *testing.T) {
 		target = inProcess(t, func(*emulator.Config) {})
 	}
 	target = probed(t, target)
-	if !given && (!target.Emulator || !slices.Equal(target.Has, []conformance.Need{conformance.OpenApps, conformance.TCPMedia})) {
+	if !given && (!target.Emulator || !slices.Equal(target.Has, []conformance.Need{
+		conformance.OpenApps, conformance.MovableClock, conformance.TCPMedia,
+	})) {
 		t.Errorf("the emulator in dev mode is taken for %+v", target)
 	}
 	run(t, target, conformance.Cases())
@@ -59,7 +61,12 @@ func run(t *testing.T, target conformance.Target, cases []conformance.Case) {
 			continue
 		}
 		t.Run(c.ID, func(t *testing.T) {
-			t.Parallel()
+			if c.Slow == 0 || c.Waits(target) > 0 {
+				t.Parallel() // else it moves the clock, while the others have not begun
+			}
+			if wait := c.Waits(target); wait > 0 {
+				t.Logf("waits for timeouts of %s", wait)
+			}
 			result := conformance.Run(t.Context(), c, target)
 			if result.Passed() {
 				return

@@ -16,5 +16,6 @@
 //
 // # What it does not do
 //
-// It never imports emulator code, and it does not know a clock other than the real one: cases that prove a wait take it.
+// It never imports emulator code. Cases that prove a wait of seconds take it; those that let half a minute pass move the
+// target's clock where there is one (Case.Slow), and wait where there is none.
 package conformance

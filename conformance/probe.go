@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Probe finds out what the target is: an emulator or not, open to unknown apps or not, with media over TCP or not.
+// Probe finds out what the target is: an emulator or not, open to unknown apps or not, with a clock to move or not, with
+// media over TCP or not.
 // It makes one app in an emulator's dev mode, and one session there.
 func Probe(ctx context.Context, target Target) (Target, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
@@ -31,6 +32,13 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 		Candidates []struct{ Protocol string }
 	}
 	target.Emulator = status == http.StatusOK && json.Unmarshal(body, &readiness) == nil
+	status, _, err = ask(ctx, target, http.MethodGet, root+"/_emu/clock")
+	if err != nil {
+		return target, err
+	}
+	if target.Emulator && status == http.StatusOK {
+		target.Has = append(target.Has, MovableClock)
+	}
 	for _, candidate := range readiness.Candidates {
 		if candidate.Protocol == "tcp" {
 			target.Has = append(target.Has, TCPMedia)

@@ -19,11 +19,45 @@ type tracksBody struct {
 	Tracks             []trackItem `json:"tracks"`
 }
 
+// discoverBody is tracksBody for autoDiscover: the list may be absent.
+type discoverBody struct {
+	SessionDescription *sdpBody    `json:"sessionDescription,omitempty"`
+	Tracks             []trackItem `json:"tracks,omitempty"`
+	AutoDiscover       bool        `json:"autoDiscover"`
+}
+
+type updateBody struct {
+	Tracks []trackItem `json:"tracks"`
+}
+
 type trackItem struct {
-	Location  string `json:"location,omitempty"`
-	Mid       string `json:"mid,omitempty"`
-	SessionID string `json:"sessionId,omitempty"`
-	TrackName string `json:"trackName,omitempty"`
+	Location      string     `json:"location,omitempty"`
+	Mid           string     `json:"mid,omitempty"`
+	SessionID     string     `json:"sessionId,omitempty"`
+	TrackName     string     `json:"trackName,omitempty"`
+	Kind          string     `json:"kind,omitempty"`
+	Bidirectional bool       `json:"bidirectionalMediaStream,omitempty"`
+	Simulcast     *simulcast `json:"simulcast,omitempty"`
+}
+
+type simulcast struct {
+	PreferredRid     string `json:"preferredRid"`
+	PriorityOrdering string `json:"priorityOrdering,omitempty"`
+	RidNotAvailable  string `json:"ridNotAvailable,omitempty"`
+}
+
+func prefer(rid string) *simulcast { return &simulcast{PreferredRid: rid} }
+
+// into is the item with a mid.
+func (i trackItem) into(mid string) trackItem {
+	i.Mid = mid
+	return i
+}
+
+// layered is the item with a choice of layers.
+func (i trackItem) layered(s *simulcast) trackItem {
+	i.Simulcast = s
+	return i
 }
 
 func local(mid, name string) trackItem {
@@ -72,6 +106,7 @@ type answerItem struct {
 	SessionID        string `json:"sessionId"`
 	TrackName        string `json:"trackName"`
 	Status           string `json:"status"`
+	Kind             string `json:"kind"`
 	ErrorCode        string `json:"errorCode"`
 	ErrorDescription string `json:"errorDescription"`
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +30,13 @@ type call struct {
 	request   *http.Request
 	began     time.Time
 	app       *session.App
+	token     string // the caller's; to be hidden
 	sessionID string // from the path, or the new one
+}
+
+// explained is an answer of status 200 that knows why items of it failed.
+type explained interface {
+	Explanations() []string
 }
 
 // endpoint serves a call whose app is authorized: a status and a body, or an error.
@@ -89,7 +96,11 @@ func newSession(r *session.Registry) endpoint {
 		if refused := in.Validate(); refused != nil {
 			return 0, nil, refused
 		}
-		out, err := r.NewSession(c.request.Context(), c.app, in)
+		var options []session.SessionOption
+		if third, err := strconv.ParseBool(c.request.URL.Query().Get("thirdparty")); err == nil && third {
+			options = append(options, session.ThirdParty())
+		}
+		out, err := r.NewSession(c.request.Context(), c.app, in, options...)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -119,14 +130,14 @@ func (f *front) begin(r *http.Request) *call {
 func (c *call) run(serve endpoint) (status int, body any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = fmt.Errorf("panic: %v", p)
+			c.front.log.Error("panic", "value", p, "stack", string(debug.Stack()))
 		}
 	}()
-	token, err := bearer(c.request)
-	if err != nil {
+	if c.token, err = bearer(c.request); err != nil {
 		return 0, nil, err
 	}
-	if c.app, err = c.front.registry.Authorize(mux.Vars(c.request)["appId"], token); err != nil {
+	if c.app, err = c.front.registry.Authorize(mux.Vars(c.request)["appId"], c.token); err != nil {
 		return 0, nil, err
 	}
 	return serve(c)
@@ -147,7 +158,7 @@ func bearer(r *http.Request) (string, error) {
 
 // body reads the request's body up to the limit. Of a larger one, no more than the limit is ever held.
 func (c *call) body() ([]byte, error) {
-	limit := int64(c.front.maxBody)
+	limit := int64(c.front.registry.Rules().MaxBody)
 	body, err := io.ReadAll(io.LimitReader(c.request.Body, limit+1))
 	if err != nil {
 		return nil, wire.Refuse(wire.BodyUndecodable, "the body ended early: %v", err)
@@ -159,22 +170,40 @@ func (c *call) body() ([]byte, error) {
 	return nil, wire.Refuse(wire.BodyTooLarge, "the body has more than %d bytes; --set max-body=BYTES moves the limit", limit)
 }
 
-// finish encodes the answer once and logs the call in one line.
+// finish encodes the answer once, explains what was refused in the header where that is on, and logs the call in one
+// line, and one more for each item that failed.
 func (c *call) finish(w http.ResponseWriter, status int, body any, err error) {
 	refused := c.refusal(err)
 	if refused != nil {
 		status, body = refused.Status, refused
 	}
 	var text bytes.Buffer
-	if encodeErr := json.NewEncoder(&text).Encode(body); encodeErr != nil {
-		err = fmt.Errorf("encode the answer: %w", encodeErr)
-		c.finish(w, 0, nil, err) // an error's body always encodes
+	if err := json.NewEncoder(&text).Encode(body); err != nil {
+		c.finish(w, 0, nil, fmt.Errorf("encode the answer: %w", err)) // an error's body always encodes
 		return
+	}
+	why := c.explanations(refused, body)
+	if c.front.explain {
+		setExplain(w.Header(), why)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(text.Bytes()) // a client that is gone needs no answer
-	c.log(status, refused, err)
+	c.log(status, refused, why)
+}
+
+// explanations says why the call was refused, or which items of it failed and why; nothing for a full success.
+func (c *call) explanations(refused *wire.Error, body any) []string {
+	var why []string
+	if refused != nil {
+		why = []string{refused.Explain}
+	} else if answer, ok := body.(explained); ok {
+		why = answer.Explanations()
+	}
+	for i := range why {
+		why[i] = hideSecrets(why[i], c.token)
+	}
+	return why
 }
 
 // refusal is the API's error for what went wrong; nil for nothing.
@@ -188,15 +217,16 @@ func (c *call) refusal(err error) *wire.Error {
 	case c.request.Context().Err() != nil:
 		return wire.Refuse(wire.Internal, "the client went away, or the emulator is closing")
 	default:
-		return wire.Refuse(wire.Internal, "a fault of the emulator: %v", err)
+		return wire.Refuse(wire.Internal, "a fault of the emulator: %v; please report it", err)
 	}
 }
 
-// log writes the call's one line. No header is in it, and so no secret.
-func (c *call) log(status int, refused *wire.Error, err error) {
+// log writes the call's one line, and one for each failed item of a 200. No header is in it, and so no secret.
+func (c *call) log(status int, refused *wire.Error, why []string) {
+	ctx := context.WithoutCancel(c.request.Context())
 	attrs := []slog.Attr{
 		slog.String("method", c.request.Method),
-		slog.String("path", c.request.URL.Path),
+		slog.String("path", hideSecrets(c.request.URL.Path, c.token)),
 		slog.Int("status", status),
 		slog.Duration("took", time.Since(c.began).Round(time.Microsecond)),
 		slog.String("session", c.sessionID),
@@ -204,10 +234,16 @@ func (c *call) log(status int, refused *wire.Error, err error) {
 	level := slog.LevelInfo
 	if refused != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("code", refused.Code), slog.String("why", refused.Explain))
+		attrs = append(attrs, slog.String("code", refused.Code), slog.String("why", why[0]))
 		if refused.Problem == wire.Internal && c.request.Context().Err() == nil {
 			level = slog.LevelError
 		}
 	}
-	c.front.log.LogAttrs(context.WithoutCancel(c.request.Context()), level, "api", attrs...)
+	c.front.log.LogAttrs(ctx, level, "api", attrs...)
+	if refused != nil {
+		return
+	}
+	for _, w := range why {
+		c.front.log.LogAttrs(ctx, slog.LevelWarn, "item failed", slog.String("session", c.sessionID), slog.String("why", w))
+	}
 }

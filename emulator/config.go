@@ -44,15 +44,19 @@ type Config struct {
 	Advertise []string
 	// STUN is the IP:PORT of the STUN server, or STUNOff. Empty means DefaultSTUN.
 	STUN string
-	// Mode says whether apps that were not seeded are accepted. The zero value is session.ModeDev.
+	// Mode says how much like the real service it is; see Deviations. The zero value is session.ModeDev.
 	Mode session.Mode
+	// Contract is the day whose state of the service is emulated. The zero value is the newest.
+	Contract session.Contract
 	// Apps holds the secrets of the seeded apps by app id. When it is empty, one app is made up; see AppID, Secret.
 	Apps map[string]string
 	// Rules holds limits and timeouts; the zero value takes the contract's.
 	Rules session.Rules
 	// HideEmu leaves out everything under /_emu/, which lies outside the contract.
 	HideEmu bool
-	// Clock measures every timeout of Rules. Nil means clock.Real.
+	// Hosts are names under which /_emu/ is reached, besides addresses, localhost and names without a dot.
+	Hosts []string
+	// Clock measures every timeout of Rules. Nil means a clock.Adjustable, which /_emu/clock moves.
 	Clock clock.Clock
 	// Logger gets one line per API call and what goes wrong. Nil means silence.
 	Logger *slog.Logger
@@ -81,12 +85,13 @@ func (c Config) withDefaults() Config {
 		c.Media = []string{MediaAuto}
 	}
 	c.Advertise = filled(c.Advertise)
+	c.Hosts = filled(c.Hosts)
 	c.Apps = maps.Clone(c.Apps)
 	if len(c.Apps) == 0 {
 		c.Apps = map[string]string{randomHex(16): randomHex(32)}
 	}
 	if c.Clock == nil {
-		c.Clock = clock.Real()
+		c.Clock = clock.NewAdjustable()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -124,6 +129,9 @@ type addresses struct {
 func (c Config) addresses() (addresses, error) {
 	var a addresses
 	var err error
+	if err = checkHosts(c.Hosts); err != nil {
+		return a, err
+	}
 	if a.listen, err = parseListen("listen", c.Listen, DefaultListen); err != nil {
 		return a, err
 	}
@@ -139,6 +147,19 @@ func (c Config) addresses() (addresses, error) {
 	}
 	a.advertise, err = parseAddresses("advertise", c.Advertise, maxAdvertise)
 	return a, err
+}
+
+// hostNames are DNS names as a Host header has them, without a port.
+var hostNames = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+
+func checkHosts(names []string) error {
+	for _, name := range names {
+		if !hostNames.MatchString(strings.TrimSpace(name)) {
+			return &ConfigError{Setting: "host", Value: name, Problem: "not a host name",
+				Cure: "write it without scheme and port, like calls.example"}
+		}
+	}
+	return nil
 }
 
 // parseListen reads HOST:PORT with an IP address, localhost or nothing as HOST.

@@ -7,7 +7,12 @@
 // front (front.go) finds the row of the routes table; one generic adapter (call.go) checks header, app and secret,
 // bounds and decodes the body, runs Validate, calls the session.Registry, encodes once and logs one line. The order is
 // that of contract 1.0. Anything that a browser's page may call carries CORS headers (contract 9.1); the /_emu/ zone,
-// /healthz and /readyz do not.
+// /healthz and /readyz do not. Why a call or an item was refused goes into the log and the header X-Emu-Explain
+// (explain.go), never into the body.
+//
+// The zone /_emu/ (zone*.go) is another world: its own guard, strict JSON, its own OpenAPI file. It reads and moves the
+// Registry, the clock and the rules of package fault. What the emulator does unlike the real service is one table
+// (deviations.go), which also says what the modes switch off.
 //
 // # Ownership
 //
@@ -19,8 +24,8 @@
 //
 // # Lock order
 //
-// Emulator.mu (started, closed), then demux.mu; both guard flags and a set, and nothing is called under them but
-// demux.start. Emulator has no other state that changes after New.
+// Emulator.mu, then demux.mu; both guard flags and a set, and nothing is called under them but demux.start and
+// sfu.SetAdvertise, whose own lock is a leaf. Emulator has no other state that changes after New.
 //
 // # Sockets
 //

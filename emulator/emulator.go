@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/callsemu/callsemu/emulator/fault"
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/sfu"
 	"github.com/callsemu/callsemu/stunserver"
@@ -42,11 +43,12 @@ type Emulator struct {
 	listen   netip.AddrPort
 	media    *sfu.SFU
 	registry *session.Registry
+	faults   *fault.Set
 	stun     *stunserver.Server // nil when off
 	demux    *demux
 	server   *http.Server
-	ready    chan struct{} // closed once the self-test has connected
-	ctx      context.Context
+	ready    chan struct{}   // closed once the self-test has connected
+	ctx      context.Context //nolint:containedctx // http.Server.BaseContext takes no other way; Close ends it
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup
 
@@ -56,6 +58,7 @@ type Emulator struct {
 	mu      sync.Mutex
 	started bool
 	closed  bool
+	offers  []netip.AddrPort // what SDP offers in place of the own addresses
 }
 
 // New opens every socket and builds everything; nothing is served before Start. A value that cannot be used is a
@@ -66,7 +69,7 @@ func New(cfg Config) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	socks, err := newOpener(want, cfg.Logger).open()
+	socks, err := newOpener(want, !cfg.deviates("DEV-5"), cfg.Logger).open()
 	if err != nil {
 		return nil, err
 	}
@@ -99,12 +102,15 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server) *Emulator {
 		cfg:    cfg,
 		listen: socks.listen,
 		media:  socks.media,
+		faults: fault.NewSet(),
 		stun:   stun,
 		ready:  make(chan struct{}),
+		offers: socks.advertise,
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.registry = session.NewRegistry(session.Config{
-		Apps: cfg.Apps, Mode: cfg.Mode, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media, Logger: cfg.Logger,
+		Apps: cfg.Apps, Mode: cfg.Mode, Contract: cfg.Contract, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media,
+		Faults: faultRules{e.faults}, Logger: cfg.Logger,
 	})
 	e.demux = newDemux(socks.tcp, socks.media.ServeTCP, cfg.Logger)
 	e.server = &http.Server{

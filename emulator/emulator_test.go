@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -84,7 +85,7 @@ func TestReadyzIs503UntilTheSelfTestConnected(t *testing.T) {
 
 func TestEmuZoneHasNoCORS(t *testing.T) {
 	r := newRig(t)
-	a := r.do("GET", "/_emu/openapi.yaml", nil, "Origin: https://app.example")
+	a := r.do("GET", "/_emu/openapi.yaml", nil)
 	if a.status != 200 || a.body != string(openapi.YAML) {
 		t.Errorf("got %d and %d bytes", a.status, len(a.body))
 	}
@@ -183,9 +184,10 @@ func TestDeviationsFollowTheSettings(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{Config{}, "DEV-1 DEV-2 DEV-3 DEV-4 DEV-5"},
-		{Config{Mode: session.ModeReal}, "DEV-2 DEV-3 DEV-4 DEV-5"},
-		{Config{Mode: session.ModeReal, HideEmu: true}, "DEV-2 DEV-3 DEV-5"},
+		{Config{}, "DEV-1 DEV-2 DEV-3 DEV-4 DEV-5 DEV-6 DEV-7 DEV-8 DEV-9"},
+		{Config{Mode: session.ModeReal}, "DEV-2 DEV-3 DEV-4"},
+		{Config{Mode: session.ModeReal, HideEmu: true}, "DEV-2 DEV-3"},
+		{Config{Mode: session.ModeStrict, HideEmu: true}, "DEV-2 DEV-3 STR-1 STR-2"},
 	} {
 		var ids []string
 		for _, d := range (&Emulator{cfg: c.cfg}).Deviations() {
@@ -229,4 +231,13 @@ func TestNothingIsLoggedIntoATestThatEnded(t *testing.T) {
 	if n.lines != 1 {
 		t.Errorf("%d lines, want 1", n.lines)
 	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -31,13 +31,13 @@ func routes(r *session.Registry) []route {
 			"sessions end when their PeerConnection closes, or expire; there is no call for it"))},
 		{http.MethodPost, "/sessions/{sessionId}/tracks/new", "newTracks", withBody(r.AddTracks)},
 		{http.MethodPut, "/sessions/{sessionId}/renegotiate", "renegotiate", withBody(r.Renegotiate)},
+		{http.MethodPut, "/sessions/{sessionId}/tracks/update", "updateTracks", withBody(r.UpdateTracks)},
 		{http.MethodPut, "/sessions/{sessionId}/tracks/close", "closeTracks", withBody(r.CloseTracks)},
 	}
 }
 
 // lacking are the calls of the real service that the emulator does not have yet.
 var lacking = []struct{ method, path string }{
-	{http.MethodPut, "/sessions/{sessionId}/tracks/update"},
 	{http.MethodPost, "/sessions/{sessionId}/datachannels/establish"},
 	{http.MethodPost, "/sessions/{sessionId}/datachannels/new"},
 	{http.MethodPut, "/sessions/{sessionId}/datachannels/update"},
@@ -50,20 +50,21 @@ var lacking = []struct{ method, path string }{
 // 1.0. No rule of the API lives here.
 type front struct {
 	registry *session.Registry
-	maxBody  int
+	explain  bool // whether refusals explain themselves in a header
 	log      *slog.Logger
 }
 
 // newFront is the handler of everything under the API's port.
 func newFront(e *Emulator) http.Handler {
-	f := &front{registry: e.registry, maxBody: e.cfg.Rules.WithDefaults().MaxBody, log: e.cfg.Logger}
+	f := &front{registry: e.registry, explain: e.cfg.deviates("DEV-7"), log: e.cfg.Logger}
 	root := newRouter()
 	root.Path("/healthz").Methods(http.MethodGet).HandlerFunc(healthz)
 	root.Path("/readyz").Methods(http.MethodGet).HandlerFunc(e.readyz)
-	if !e.cfg.HideEmu {
-		root.Path("/_emu/openapi.yaml").Methods(http.MethodGet).HandlerFunc(openapiFile)
+	if e.cfg.HideEmu {
+		root.PathPrefix(zonePrefix).Handler(f.unknown("the /_emu/ zone is switched off; start without --emu off"))
+	} else {
+		root.PathPrefix(zonePrefix).Handler(newZone(e).handler())
 	}
-	root.PathPrefix("/_emu/").Handler(f.unknown("the /_emu/ zone has /_emu/openapi.yaml, unless it is switched off"))
 	root.PathPrefix("/").Handler(cors(f.api(routes(e.registry))))
 	return root
 }

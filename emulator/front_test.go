@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/emulator/wire"
+	"github.com/callsemu/callsemu/openapi"
 )
 
 // rig is an emulator in real mode with one app, a client and the log.
@@ -26,6 +28,7 @@ type rig struct {
 	e      *Emulator
 	client *http.Client
 	log    *lockedBuffer
+	emu    *openapi.Document // of the zone; loaded at its first call
 }
 
 const appID, secret = "shop", "open-sesame"
@@ -69,6 +72,9 @@ func (r *rig) do(method, path string, body io.Reader, header ...string) answer {
 	}
 	for _, h := range header {
 		name, value, _ := strings.Cut(h, ": ")
+		if name == "Host" {
+			req.Host = value
+		}
 		req.Header.Set(name, value)
 	}
 	resp, err := r.client.Do(req)
@@ -125,7 +131,7 @@ func TestChecksComeInTheOrderOfTheContract(t *testing.T) {
 		{"empty object for a new session", "POST", "/v1/apps/shop/sessions/new", "Bearer " + secret, "{}", 400, "decoding_error"},
 		{"DELETE of a session", "DELETE", "/v1/apps/shop/sessions/" + id, "Bearer " + secret, "", 405, "method_not_allowed"},
 		{"close by POST", "POST", "/v1/apps/shop/sessions/" + id + "/tracks/close", "Bearer " + secret, "{}", 405, "method_not_allowed"},
-		{"not emulated yet", "PUT", "/v1/apps/shop/sessions/" + id + "/tracks/update", "Bearer " + secret, "{}", 406, "invalid_params"},
+		{"not emulated yet", "PUT", "/v1/apps/shop/sessions/" + id + "/datachannels/update", "Bearer " + secret, "{}", 406, "invalid_params"},
 		{"unknown route", "GET", "/v1/apps/shop/nothing", "Bearer " + secret, "", 404, "not_found"},
 		{"trailing slash", "POST", "/v1/apps/shop/sessions/new/", "Bearer " + secret, "", 404, "not_found"},
 		{"double slash is not redirected", "POST", "/v1//apps/shop/sessions/new", "Bearer " + secret, "", 404, "not_found"},
@@ -334,8 +340,8 @@ func TestEveryCallIsOneLogLineWithoutSecrets(t *testing.T) {
 
 // serveDirectly runs one endpoint behind the front's router, without sockets.
 func (r *rig) serveDirectly(ctx context.Context, serve endpoint) answer {
-	f := &front{registry: r.e.registry, maxBody: 10, log: r.e.cfg.Logger}
-	router := f.api([]route{{"GET", "/test", "test", serve}})
+	f := &front{registry: r.e.registry, explain: true, log: r.e.cfg.Logger}
+	router := cors(f.api([]route{{"GET", "/test", "test", serve}}))
 	req := httptest.NewRequestWithContext(ctx, "GET", "/v1/apps/shop/test", nil)
 	req.Header.Set("Authorization", "Bearer "+secret)
 	rec := httptest.NewRecorder()
@@ -374,5 +380,83 @@ func TestClientThatLeftIsNotAnErrorOfTheEmulator(t *testing.T) {
 	lines := r.lines()
 	if last := lines[len(lines)-1]; last["level"] != "WARN" {
 		t.Errorf("logged %v", last)
+	}
+}
+
+// partial is an answer of status 200 with failed items.
+type partial []string
+
+func (p partial) Explanations() []string { return p }
+
+func TestFailedItemsAreExplainedInHeaderAndLogButNotInTheBody(t *testing.T) {
+	r := newRig(t)
+	a := r.serveDirectly(t.Context(), func(*call) (int, any, error) {
+		return 200, partial{"TRK-1: no such track of " + secret, "TRK-3: silent for 8,2 s – wait"}, nil
+	})
+	want := []string{"TRK-1: no such track of ***", "TRK-3: silent for 8,2 s %E2%80%93 wait"}
+	if got := a.header.Values("X-Emu-Explain"); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := a.header.Get("Access-Control-Expose-Headers"); got != "X-Emu-Explain" {
+		t.Errorf("exposes %q", got)
+	}
+	var logged []any
+	for line := range bytes.Lines(r.log.Bytes()) {
+		var fields map[string]any
+		if json.Unmarshal(line, &fields) == nil && fields["msg"] == "item failed" {
+			logged = append(logged, fields["why"])
+		}
+	}
+	if len(logged) != 2 || logged[0] != want[0] {
+		t.Errorf("logged %q", logged)
+	}
+}
+
+func TestRefusalsExplainThemselvesInDevModeAlone(t *testing.T) {
+	for mode, want := range map[session.Mode]bool{session.ModeDev: true, session.ModeReal: false, session.ModeStrict: false} {
+		t.Run(mode.String(), func(t *testing.T) { explains(t, mode, want) })
+	}
+}
+
+func explains(t *testing.T, mode session.Mode, want bool) {
+	r := newRig(t, func(c *Config) { c.Mode = mode })
+	id := r.newSession()
+	for _, c := range []struct{ method, path, body, rule string }{
+		{"GET", "/v1/apps/shop/sessions/none", "", "SES-2: "},
+		{"POST", "/v1/apps/shop/sessions/" + id + "/tracks/new", "{", "BODY-1: "},
+		{"PUT", "/v1/apps/shop/nothing", "", "HTTP-1: "},
+		{"GET", "/", "", "HTTP-1: "},
+		{"POST", "/v1/apps/shop/sessions/" + id + "/tracks/new",
+			`{"tracks":[{"location":"remote","sessionId":"none","trackName":"cam"}]}`, "TRK-"},
+	} {
+		a := r.do(c.method, c.path, strings.NewReader(c.body), bearerOK)
+		got := a.header.Values(explainHeader)
+		if want != (len(got) == 1 && strings.HasPrefix(got[0], c.rule)) || (!want && len(got) > 0) {
+			t.Errorf("%s %s: %d explained by %q", c.method, c.path, a.status, got)
+		}
+		if strings.Contains(a.body, c.rule) {
+			t.Errorf("%s: the body has it too: %s", c.path, a.body)
+		}
+	}
+	if a := r.do("GET", "/v1/apps/shop/sessions/"+id, nil, bearerOK); a.status != 200 || a.header.Get(explainHeader) != "" {
+		t.Errorf("a success: %d, explained by %q", a.status, a.header.Get(explainHeader))
+	}
+}
+
+func TestThirdPartyIsReadFromTheQuery(t *testing.T) {
+	r := newRig(t)
+	for query, want := range map[string]bool{
+		"": false, "?": false, "?thirdparty=true": true, "?thirdparty=false": false, "?thirdparty": false, "?x=1&thirdparty=1": true,
+	} {
+		a := r.do("POST", "/v1/apps/shop/sessions/new"+query, nil, bearerOK)
+		var out wire.NewSessionResponse
+		if err := json.Unmarshal([]byte(a.body), &out); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range r.e.registry.Snapshot().Apps[0].Sessions {
+			if s.ID == out.SessionID && s.ThirdParty != want {
+				t.Errorf("%q: thirdparty is %t", query, s.ThirdParty)
+			}
+		}
 	}
 }

@@ -18,21 +18,23 @@ const portTries = 16
 
 // sockets are everything that the API and the media listen on, under one port number.
 type sockets struct {
-	tcp    []net.Listener // the first one is the address asked for
-	listen netip.AddrPort // with the port that was chosen
-	media  *sfu.SFU
+	tcp       []net.Listener // the first one is the address asked for
+	listen    netip.AddrPort // with the port that was chosen
+	media     *sfu.SFU
+	advertise []netip.AddrPort // as given to media
 }
 
 // opener opens sockets. What it asks of the machine are fields, so that tests can have other machines.
 type opener struct {
 	want       addresses
+	onlyFirst  bool // offer the first UDP address alone, and no TCP (contract 3.1)
 	interfaces func() ([]networkInterface, error)
 	probe      func(netip.AddrPort) error // whether UDP can be bound
 	log        *slog.Logger
 }
 
-func newOpener(want addresses, log *slog.Logger) opener {
-	return opener{want: want, interfaces: interfaces, probe: probeUDP, log: log}
+func newOpener(want addresses, onlyFirst bool, log *slog.Logger) opener {
+	return opener{want: want, onlyFirst: onlyFirst, interfaces: interfaces, probe: probeUDP, log: log}
 }
 
 // open opens TCP first and UDP on the same number. With port 0 a number whose UDP side is taken is given up for
@@ -98,10 +100,12 @@ func (o opener) openMedia(s *sockets) error {
 	if err != nil {
 		return err
 	}
+	s.advertise = o.want.advertise
 	s.media, err = sfu.New(sfu.Config{
 		UDP:       udp,
 		TCP:       tcpAddresses(s.listen, udp),
-		Advertise: o.want.advertise,
+		Advertise: s.advertise,
+		OnlyFirst: o.onlyFirst,
 		Logger:    o.log,
 	})
 	switch {

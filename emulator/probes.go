@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/callsemu/callsemu/openapi"
 	"github.com/callsemu/callsemu/sfu"
 )
 
@@ -53,10 +52,4 @@ func answerProbe(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // a prober that is gone needs no answer
-}
-
-// openapiFile serves our own contract file.
-func openapiFile(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/yaml")
-	_, _ = w.Write(openapi.YAML)
 }

@@ -53,6 +53,7 @@ func TestEveryOperationHasEveryDocumentedStatus(t *testing.T) {
 		"DELETE " + session + "/{sessionId}":          {401, 404, 405},
 		"POST " + tracks + "/new":                     {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"PUT " + session + "/{sessionId}/renegotiate": {200, 400, 401, 404, 406, 409, 410, 413, 429, 500, 503},
+		"PUT " + tracks + "/update":                   {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"PUT " + tracks + "/close":                    {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"GET /healthz":                                {200},
 		"GET /readyz":                                 {200, 503},

@@ -25,6 +25,7 @@ var calls = map[string][2]string{
 	"delete":      {http.MethodDelete, base + "/" + sessionID},
 	"tracks":      {http.MethodPost, base + "/" + sessionID + "/tracks/new"},
 	"renegotiate": {http.MethodPut, base + "/" + sessionID + "/renegotiate"},
+	"update":      {http.MethodPut, base + "/" + sessionID + "/tracks/update"},
 	"close":       {http.MethodPut, base + "/" + sessionID + "/tracks/close"},
 	"health":      {http.MethodGet, "/healthz"},
 	"ready":       {http.MethodGet, "/readyz"},
@@ -81,6 +82,9 @@ func TestValidateRequest(t *testing.T) {
 		{"tracks", `{"sessionDescription":` + answer + `,"tracks":[{"location":"local","mid":"0","trackName":"camera"}]}`, "sessionDescription.type: value is not one of"},
 		{"tracks", `{"sessionDescription":` + badOffer + `,"tracks":[{"location":"local","mid":"0","trackName":"camera"}]}`, wantSDP},
 		{"tracks", `{"tracks":[{"location":"local","trackName":"camera"}]}`, wantTracks},
+		{"tracks", `{"tracks":[{"location":"local","trackName":"camera","kind":"data"}]}`, wantTracks},
+		{"tracks", `{"tracks":[{"location":"local","trackName":"camera","mid":"0"}]}`, ""},
+		{"tracks", `{"tracks":[{"location":"local","trackName":"camera","mid":"0"},{"trackName":"mic","kind":"audio","bidirectionalMediaStream":true}]}`, ""},
 		{"tracks", `{"sessionDescription":` + offer + `,"tracks":[{"location":"local","mid":"0","trackname":"camera"}]}`, `tracks[0].trackName: property "trackName" is missing`},
 		{"tracks", `{"sessionDescription":` + offer + `,"tracks":[{"location":"local","mid":"0","trackName":""}]}`, "tracks[0].trackName: minimum string length is 1"},
 		{"tracks", `{"autoDiscover":true}`, wantTracks},
@@ -108,6 +112,15 @@ func TestValidateRequest(t *testing.T) {
 		{"renegotiate", `{"sessionDescription":{"type":"pranswer","sdp":"` + sdp + `"}}`, "sessionDescription.type: value is not one of"},
 		{"renegotiate", `{"sessionDescription":{"type":"answer","sdp":"v=0\r\n"}}`, wantSDP},
 		{"renegotiate", ``, "value is required but missing"},
+
+		{"update", `{"tracks":[{"location":"remote","mid":"0","sessionId":"x","trackName":"camera","simulcast":{"preferredRid":"l"}}]}`, ""},
+		{"update", `{"tracks":[{"mid":"0","simulcast":{"preferredRid":"","priorityOrdering":"asciibetical"}}],"sessionDescription":{}}`, ""},
+		{"update", `{"tracks":[{"mid":"0","sessionId":null,"simulcast":null}]}`, ""},
+		{"update", `{"tracks":[]}`, "tracks: minimum number of items is 1"},
+		{"update", `{}`, `tracks: property "tracks" is missing`},
+		{"update", `{"tracks":[{"trackName":"camera"}]}`, `tracks[0].mid: property "mid" is missing`},
+		{"update", `{"tracks":[{"mid":""}]}`, "tracks[0].mid: minimum string length is 1"},
+		{"update", `{"tracks":[{"mid":"0","simulcast":{"ridNotAvailable":"z"}}]}`, "tracks[0].simulcast.ridNotAvailable: value is not one of"},
 
 		{"close", `{"tracks":[{"mid":"0"}],"force":true}`, ""},
 		{"close", `{"tracks":[{"mid":"0","trackName":"x"}],"force":false,"sessionDescription":` + offer + `}`, ""},
@@ -155,13 +168,14 @@ func TestValidateResponse(t *testing.T) {
 	pushed := `{"mid":"0","trackName":"mic"}`
 	pulled := `{"sessionId":"` + sessionID + `","trackName":"mic","mid":"0"}`
 	failed := `{"mid":"","sessionId":"x","trackName":"mic","errorCode":"not_found_track_error","errorDescription":"gone"}`
+	discovered := `{"location":"local","kind":"video","mid":"1","trackName":"x"}`
 	failedPush := `{"mid":"","trackName":"mic","errorCode":"repeated_local_track_error","errorDescription":"twice"}`
 	result := func(now, tracks, rest string) string {
 		return `{"requiresImmediateRenegotiation":` + now + `,"tracks":[` + tracks + `]` + rest + `}`
 	}
 	withAnswer, withOffer := `,"sessionDescription":`+answer, `,"sessionDescription":`+offer
 	failure := func(code string) string { return `{"errorCode":"` + code + `","errorDescription":"text"}` }
-	const cases, shapes = "body: want false with an answer and pushed tracks", "tracks[0]: want {mid, trackName}"
+	const cases, shapes = "body: want false with an answer, true with an offer", "tracks[0]: want {mid, trackName["
 
 	for _, tc := range []struct {
 		call   string
@@ -186,20 +200,27 @@ func TestValidateResponse(t *testing.T) {
 		{"tracks", 200, result("false", failed+","+failed, ""), ""},             // H
 		{"tracks", 200, result("false", failedPush, ""), ""},                    // H
 		{"tracks", 200, result("true", `{"sessionId":"x","trackName":"mic","mid":"0","simulcast":{"preferredRid":""}}`, withOffer), ""},
+		{"tracks", 200, result("false", pulled, ""), ""},                        // C
+		{"tracks", 200, result("false", failed+","+pulled, ""), ""},             // C and G
+		{"tracks", 200, result("false", pulled, withAnswer), ""},                // D
+		{"tracks", 200, result("true", pushed+","+failedPush, withOffer), ""},   // E
+		{"tracks", 200, result("false", pushed, ""), ""},                        // named later
+		{"tracks", 200, result("false", pushed+","+discovered, withAnswer), ""}, // F
 		{"tracks", 200, result("true", pushed, withAnswer), cases},
 		{"tracks", 200, result("false", pulled, withOffer), cases},
-		{"tracks", 200, result("false", pulled, withAnswer), cases},
-		{"tracks", 200, result("true", pushed, withOffer), cases},
-		{"tracks", 200, result("false", pushed, ""), cases},
+		{"tracks", 200, result("true", pulled, ""), cases},
+		{"tracks", 200, result("false", pulled+","+pushed, withAnswer), cases},
+		{"tracks", 200, result("true", pulled+","+pushed, withOffer), cases},
+		{"tracks", 200, result("false", pulled+","+pushed, ""), cases},
 		{"tracks", 200, result("false", failedPush, withAnswer), cases},
 		{"tracks", 200, result("true", failed, withOffer), cases},
 		{"tracks", 200, result("true", failed, ""), cases},
-		{"tracks", 200, result("false", failed+","+pulled, ""), cases},
 		{"tracks", 200, result("false", ``, ""), "tracks: minimum number of items is 1"},
 		{"tracks", 200, `{"tracks":[` + failed + `]}`, `property "requiresImmediateRenegotiation" is missing`},
 		{"tracks", 200, `{"requiresImmediateRenegotiation":false}`, `property "tracks" is missing`},
 		{"tracks", 200, result("false", pushed, withAnswer+`,"errorCode":""`), `property "errorCode" is unsupported`},
-		{"tracks", 200, result("false", `{"mid":"0","trackName":"mic","location":"local"}`, withAnswer), `property "location" is unsupported`},
+		{"tracks", 200, result("false", `{"mid":"0","trackName":"mic","location":"local"}`, withAnswer), shapes},
+		{"tracks", 200, result("false", strings.Replace(discovered, "video", "data", 1), withAnswer), shapes},
 		{"tracks", 200, result("false", `{"mid":"0","trackName":"mic","errorCode":""}`, withAnswer), "tracks[0].errorCode: value is not one of"},
 		{"tracks", 200, result("false", `{"mid":"0","trackName":"mic","errorCode":"track_error","errorDescription":"x"}`, withAnswer), shapes},
 		{"tracks", 200, result("false", `{"mid":"","trackName":"mic"}`, withAnswer), shapes},
@@ -216,6 +237,16 @@ func TestValidateResponse(t *testing.T) {
 		{"renegotiate", 200, `null`, "body: Value is not nullable"},
 		{"renegotiate", 200, `{"sessionId":"x"}`, `property "sessionId" is unsupported`},
 		{"renegotiate", 425, failure("session_error"), "status is not supported"},
+
+		{"update", 200, result("false", pulled, ""), ""},
+		{"update", 200, result("false", `{"mid":"0","errorCode":"update_track_error","errorDescription":"x"}`, ""), ""},
+		{"update", 200, result("false", `{"mid":"0","sessionId":"x","trackName":"mic","errorCode":"not_found_track_error","errorDescription":"x"}`, ""), ""},
+		{"update", 200, result("true", pulled, ""), "requiresImmediateRenegotiation: value is not one of"},
+		{"update", 200, result("false", pulled, withAnswer), `property "sessionDescription" is unsupported`},
+		{"update", 200, result("false", `{"mid":"0"}`, ""), "tracks[0]: want sessionId and trackName"},
+		{"update", 200, result("false", `{"mid":"","errorCode":"update_track_error","errorDescription":"x"}`, ""), "tracks[0].mid: minimum string length is 1"},
+		{"update", 200, result("false", `{"mid":"0","errorCode":"close_track_error","errorDescription":"x"}`, ""), "tracks[0].errorCode: value is not one of"},
+		{"update", 425, failure("session_error"), ""},
 
 		{"close", 200, result("false", `{"mid":"0"}`, ""), ""},
 		{"close", 200, result("false", `{"mid":"0"}`, withAnswer), ""},

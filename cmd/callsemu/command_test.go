@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/callsemu/callsemu/emulator/session"
 )
 
 // patience bounds every wait that should be short.
@@ -26,6 +28,7 @@ func TestCommand(t *testing.T) {
 	}
 	t.Run("wrong settings are one line and status 1", func(t *testing.T) { wrongSettings(t, binary) })
 	t.Run("serves until the first signal", func(t *testing.T) { servesUntilSignal(t, binary) })
+	t.Run("start message names the day and what it undoes", func(t *testing.T) { startsAsOfADay(t, binary) })
 	t.Run("wait gives up", func(t *testing.T) { waitGivesUp(t, binary) })
 	t.Run("help names every setting and rule", func(t *testing.T) { helpNamesAll(t, binary) })
 	t.Run("version", func(t *testing.T) { printsVersion(t, binary) })
@@ -69,6 +72,8 @@ func wrongSettings(t *testing.T, binary string) {
 		{"unknown command", "", []string{"server"}, []string{"server", "--help"}},
 		{"mode", "", []string{"--mode=prod"}, []string{"--mode", "real"}},
 		{"emu", "", []string{"--emu=yes"}, []string{"--emu", "off"}},
+		{"contract", "", append(free, "--contract=today"), []string{"--contract today", "2026-09-30"}},
+		{"host", "", append(free, "--host=http://x"), []string{"--host http://x", "calls.example"}},
 		{"log level", "CALLSEMU_LOG_LEVEL=loud", nil, []string{"--log-level", "debug"}},
 		{"listen", "", []string{"--listen=here"}, []string{"--listen here", "127.0.0.1:1473"}},
 		{"listen by variable", "CALLSEMU_LISTEN=here", nil, []string{"--listen here"}},
@@ -128,7 +133,7 @@ func serve(t *testing.T, binary string, env []string, args ...string) *served {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	lines := bufio.NewReader(stdout)
-	for !strings.Contains(s.message, "deviates") {
+	for !strings.Contains(s.message, "DEV-4") { // a row of every mode, in the message's last part
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			_ = cmd.Wait()
@@ -170,7 +175,7 @@ func servesUntilSignal(t *testing.T, binary string) {
 			"CALLSEMU_APP=shop:sesame,other:token", "CALLSEMU_MODE=", "CALLSEMU_LOG_FORMAT=json"}
 		s := serve(t, binary, env)
 		for _, part := range []string{"base URL", s.baseURL, "other", "token", "udp 127.0.0.1:", "tcp 127.0.0.1:",
-			"stun:127.0.0.1:", "DEV-1"} {
+			"stun:127.0.0.1:", "mode       dev, contract newest", "DEV-1 any app id", "[off: --mode real]"} {
 			if !strings.Contains(s.message, part) {
 				t.Errorf("no %q in the start message\n%s", part, s.message)
 			}
@@ -184,6 +189,19 @@ func servesUntilSignal(t *testing.T, binary string) {
 		}
 		s.stop(t, signal)
 	}
+}
+
+func startsAsOfADay(t *testing.T, binary string) {
+	s := serve(t, binary, nil, "--listen=127.0.0.1:0", "--media=127.0.0.1", "--stun=off", "--mode=real", "--contract=2025-12-31")
+	for _, c := range session.Changes() {
+		if !strings.Contains(s.message, "from "+c.Since+" on: "+c.Help) {
+			t.Errorf("no change of %s in the start message\n%s", c.Since, s.message)
+		}
+	}
+	if !strings.Contains(s.message, "real, contract 2025-12-31") || strings.Contains(s.message, "DEV-1 ") {
+		t.Errorf("start message\n%s", s.message)
+	}
+	s.stop(t, os.Interrupt)
 }
 
 func waitGivesUp(t *testing.T, binary string) {
@@ -209,7 +227,7 @@ func helpNamesAll(t *testing.T, binary string) {
 		if got.status != 0 || got.stderr != "" {
 			t.Fatalf("%v: %+v", args, got)
 		}
-		for _, part := range []string{"--listen", "--media", "--advertise", "--stun", "--mode", "--app", "--set", "--emu",
+		for _, part := range []string{"--listen", "--media", "--advertise", "--stun", "--mode", "--app", "--set", "--emu", "--host", "--contract",
 			"--log-format", "--log-level", "CALLSEMU_LISTEN", "CALLSEMU_LOG_LEVEL", "transport-wait", "max-dev-apps"} {
 			if !strings.Contains(got.stdout, part) {
 				t.Errorf("%v: no %q", args, part)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/callsemu/callsemu/emulator"
+	"github.com/callsemu/callsemu/emulator/session"
 )
 
 // streams are the process's outputs: the start message and answers go to stdout, the log to stderr.
@@ -29,36 +30,42 @@ func (s *serveCommand) Run(ctx context.Context, out streams) error {
 		return err
 	}
 	e.Start()
-	_, _ = io.WriteString(out.stdout, startMessage(e, len(cfg.Apps) == 0, s.Mode))
+	_, _ = io.WriteString(out.stdout, startMessage(e, cfg, len(cfg.Apps) == 0))
 	<-ctx.Done()
 	return e.Close()
 }
 
 // startMessage is what a user needs for the first call.
-func startMessage(e *emulator.Emulator, madeUp bool, mode string) string {
+func startMessage(e *emulator.Emulator, cfg emulator.Config, madeUp bool) string {
 	var b strings.Builder
 	row := func(name, value string) { fmt.Fprintf(&b, "  %-10s %s\n", name, value) }
 	b.WriteString("callsemu " + version() + "\n")
 	row("base URL", e.BaseURL())
 	row("app id", e.AppID())
-	row("secret", e.Secret()+credentialNote(madeUp, mode))
+	row("secret", e.Secret()+credentialNote(madeUp, cfg.Mode))
 	row("media", mediaText(e))
 	stun := e.STUNURL()
 	if stun == "" {
 		stun = "off"
 	}
 	row("STUN", stun)
-	var deviations []string
-	for _, d := range e.Deviations() {
-		deviations = append(deviations, d.ID+" "+d.Text)
+	row("mode", cfg.Mode.String()+", contract "+cfg.Contract.String())
+	for _, c := range session.Changes() {
+		if !cfg.Contract.InForce(c) {
+			row("", "not yet, but from "+c.Since+" on: "+c.Help)
+		}
 	}
-	row("deviates", strings.Join(deviations, "; "))
+	name := "deviates"
+	for _, d := range e.Deviations() {
+		row(name, strings.ReplaceAll(d.ID+" "+d.Text+" [off: "+d.Off+"]", "`", ""))
+		name = ""
+	}
 	return b.String()
 }
 
-func credentialNote(madeUp bool, mode string) string {
+func credentialNote(madeUp bool, mode session.Mode) string {
 	switch {
-	case mode == "dev":
+	case mode == session.ModeDev:
 		return "  (any other app id works too, with any token)"
 	case madeUp:
 		return "  (new in every run; --app ID:SECRET sets them)"

@@ -28,10 +28,12 @@ type settings struct {
 	Media     []string `default:"auto" env:"CALLSEMU_MEDIA" help:"Where ICE over UDP listens, on the API's port number: auto is loopback and this machine's own addresses; a list of addresses replaces it; 127.0.0.1 keeps media on this machine (Firefox will not connect to it)."`
 	Advertise []string `env:"CALLSEMU_ADVERTISE" placeholder:"IP[:PORT]" help:"Offer these addresses to clients instead of the own ones; for NAT and published container ports. Up to 3."`
 	STUN      string   `name:"stun" default:"127.0.0.1:3478" env:"CALLSEMU_STUN" help:"IP:PORT of a STUN server over UDP and TCP; off leaves it out."`
-	Mode      string   `default:"dev" enum:"dev,real" env:"CALLSEMU_MODE" help:"dev accepts any app id with any bearer token; real knows the apps of --app only."`
-	App       []string `env:"CALLSEMU_APP" placeholder:"ID:SECRET" help:"An app whose secret is checked in both modes. Repeatable. Without it one is made up and printed."`
+	Mode      string   `default:"dev" enum:"dev,real,strict" env:"CALLSEMU_MODE" help:"dev helps: any app id with any bearer token, no rate limit, more candidates, explanations; real does as the service does; strict also refuses what Cloudflare advises against. The README has the whole table."`
+	Contract  string   `env:"CALLSEMU_CONTRACT" placeholder:"YYYY-MM-DD" help:"Behave as the service did on that day; without it, the newest."`
+	App       []string `env:"CALLSEMU_APP" placeholder:"ID:SECRET" help:"An app whose secret is checked in every mode. Repeatable. Without it one is made up and printed."`
 	Set       []string `env:"CALLSEMU_SET" placeholder:"NAME=VALUE" help:"Change a limit or timeout of the API. Repeatable; the names are below."`
 	Emu       string   `default:"on" enum:"on,off" env:"CALLSEMU_EMU" help:"on or off: the /_emu/ zone, which the real service does not have."`
+	Host      []string `env:"CALLSEMU_HOST" placeholder:"NAME" help:"A host name under which the /_emu/ zone answers, besides addresses, localhost and names without a dot. Repeatable."`
 	LogFormat string   `default:"text" enum:"text,json" env:"CALLSEMU_LOG_FORMAT" help:"text or json: form of the log on stderr, one line per API call."`
 	LogLevel  string   `default:"info" enum:"debug,info,warn,error" env:"CALLSEMU_LOG_LEVEL" help:"debug, info, warn or error. From warn on, only refused calls and troubles are logged."`
 }
@@ -44,12 +46,17 @@ func (s settings) config(log io.Writer) (emulator.Config, error) {
 		Advertise: s.Advertise,
 		STUN:      s.STUN,
 		HideEmu:   s.Emu == "off",
+		Hosts:     s.Host,
 		Logger:    s.logger(log),
 	}
-	if s.Mode == "real" {
-		cfg.Mode = session.ModeReal
-	}
 	var err error
+	if cfg.Mode, err = session.ParseMode(s.Mode); err != nil {
+		return cfg, &emulator.ConfigError{Setting: "mode", Value: s.Mode, Problem: err.Error(), Cure: "use one of them", Cause: err}
+	}
+	if cfg.Contract, err = session.ParseContract(strings.TrimSpace(s.Contract)); err != nil {
+		return cfg, &emulator.ConfigError{Setting: "contract", Value: s.Contract, Problem: "not a day",
+			Cure: "write it like --contract 2026-09-30", Cause: err}
+	}
 	if cfg.Apps, err = parseApps(s.App); err != nil {
 		return cfg, err
 	}
@@ -152,6 +159,7 @@ repeated. An empty variable counts as not set.
 Examples:
   callsemu --listen 127.0.0.1:0 --stun off          any free port
   callsemu --mode real --app shop:s3cret            one app, with its secret checked
+  callsemu --mode strict --contract 2026-09-30      as careful as can be, as of that day
   callsemu --set transport-wait=1s --log-format json
   callsemu wait --timeout 10s && npm test
 `)

@@ -26,14 +26,15 @@ func TestEverySettingIsAFlagAndAVariable(t *testing.T) {
 
 func TestSettingsReachTheEmulator(t *testing.T) {
 	cfg, err := settings{
-		Listen: "l", Media: []string{"m"}, Advertise: []string{"a"}, STUN: "s", Mode: "real", Emu: "off",
+		Listen: "l", Media: []string{"m"}, Advertise: []string{"a"}, STUN: "s", Mode: "strict", Emu: "off",
+		Contract: "2025-12-31", Host: []string{"h"},
 		App: []string{"x:1", "y:2"}, Set: []string{"transport-wait=7s", " max-body = 9 "}, LogLevel: "error", LogFormat: "json",
 	}.config(io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg.Listen != "l" || cfg.Media[0] != "m" || cfg.Advertise[0] != "a" || cfg.STUN != "s" || !cfg.HideEmu ||
-		cfg.Mode != session.ModeReal || cfg.Apps["y"] != "2" || cfg.Rules.TransportWait != 7*time.Second || cfg.Rules.MaxBody != 9 {
+		cfg.Mode != session.ModeStrict || cfg.Contract.String() != "2025-12-31" || cfg.Hosts[0] != "h" || cfg.Apps["y"] != "2" || cfg.Rules.TransportWait != 7*time.Second || cfg.Rules.MaxBody != 9 {
 		t.Errorf("got %+v", cfg)
 	}
 	if cfg.Logger.Enabled(t.Context(), -4) || cfg.Logger.Enabled(t.Context(), 4) || !cfg.Logger.Enabled(t.Context(), 8) {

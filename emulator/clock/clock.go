@@ -5,7 +5,9 @@ import "time"
 // Clock tells the time and makes timers.
 type Clock interface {
 	Now() time.Time
-	// NewTimer makes a timer that fires once, d from now; at once where d is not positive.
+	// At is what the clock showed, or would have shown, at a moment of real time: rules compare it with when packets came.
+	At(real time.Time) time.Time
+	// NewTimer makes a timer that fires once, d from now; at once where d is not positive. Its owner calls Stop in any case.
 	NewTimer(d time.Duration) Timer
 }
 
@@ -22,6 +24,8 @@ func Real() Clock { return realClock{} }
 type realClock struct{}
 
 func (realClock) Now() time.Time { return time.Now() }
+
+func (realClock) At(real time.Time) time.Time { return real }
 
 func (realClock) NewTimer(d time.Duration) Timer { return realTimer{time.NewTimer(d)} }
 

@@ -11,6 +11,7 @@ import (
 type Virtual struct {
 	mu      sync.Mutex
 	now     time.Time
+	history history
 	timers  []*virtualTimer // waiting ones, earliest first
 	changed chan struct{}   // closed and replaced when a timer is added
 }
@@ -19,7 +20,7 @@ var _ Clock = (*Virtual)(nil)
 
 // NewVirtual makes a clock that shows start.
 func NewVirtual(start time.Time) *Virtual {
-	return &Virtual{now: start, changed: make(chan struct{})}
+	return &Virtual{now: start, history: history{{real: time.Now(), shown: start}}, changed: make(chan struct{})}
 }
 
 // Now is the time to which the clock was last moved.
@@ -27,6 +28,13 @@ func (v *Virtual) Now() time.Time {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.now
+}
+
+// At is what the clock showed at a moment of real time.
+func (v *Virtual) At(real time.Time) time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.history.at(real)
 }
 
 // NewTimer makes a timer that Advance fires.
@@ -57,6 +65,7 @@ func (v *Virtual) Advance(d time.Duration) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.now = v.now.Add(d)
+	v.history = v.history.then(segment{real: time.Now(), shown: v.now})
 	for len(v.timers) > 0 && !v.timers[0].at.After(v.now) {
 		v.timers[0].c <- v.timers[0].at
 		v.timers = v.timers[1:]

@@ -8,33 +8,29 @@ import (
 	"github.com/callsemu/callsemu/emulator/wire"
 )
 
-// Mode says which apps exist.
+// Mode says how much like the real service the emulator is.
 type Mode int
 
 // The modes of the command's --mode.
 const (
-	ModeDev  Mode = iota // an app comes into being when its id is first used, with any token
-	ModeReal             // seeded apps only, as at the real service
+	ModeDev    Mode = iota // an app comes into being when its id is first used, with any token; no rate limit
+	ModeReal               // seeded apps only and 50 requests a second and session, as at the real service
+	ModeStrict             // real, and it refuses what Cloudflare advises against: overlapping mutations, ICE restarts
+	modes
 )
 
-// ParseMode reads "dev" or "real".
+// ParseMode reads "dev", "real" or "strict".
 func ParseMode(s string) (Mode, error) {
-	switch s {
-	case "dev":
-		return ModeDev, nil
-	case "real":
-		return ModeReal, nil
+	for m := range modes {
+		if m.String() == s {
+			return m, nil
+		}
 	}
-	return 0, fmt.Errorf("mode %q is neither dev nor real", s)
+	return 0, fmt.Errorf("mode %q is not dev, real or strict", s)
 }
 
 // String is the inverse of ParseMode.
-func (m Mode) String() string {
-	if m == ModeReal {
-		return "real"
-	}
-	return "dev"
-}
+func (m Mode) String() string { return [...]string{"dev", "real", "strict"}[m] }
 
 // App is an application: its sessions see each other and nobody else's. It is handed out by Authorize.
 type App struct {
@@ -71,7 +67,7 @@ func (r *Registry) Authorize(appID, bearer string) (*App, error) {
 	}
 	app, evicted, err := r.authorize(appID, bearer)
 	if evicted != "" {
-		r.log.Info("app dropped", "app", evicted, "reason", "oldest idle one of too many", "limit", r.rules.MaxDevApps)
+		r.log.Info("app dropped", "app", evicted, "reason", "oldest idle one of too many", "limit", r.Rules().MaxDevApps)
 	}
 	if err != nil {
 		return nil, err
@@ -97,9 +93,9 @@ func (r *Registry) authorize(appID, bearer string) (app *App, evicted string, re
 
 // makeAppLocked needs Registry.mu.
 func (r *Registry) makeAppLocked(appID string, now time.Time) (app *App, evicted string, refusal *wire.Error) {
-	if r.mode == ModeReal {
-		return nil, "", wire.Refuse(wire.AppNotFound, "app %q is not seeded and the mode is real; "+
-			"seed it with --app ID:SECRET or use the mode dev", appID)
+	if r.mode != ModeDev {
+		return nil, "", wire.Refuse(wire.AppNotFound, "app %q is not seeded and the mode is %s; "+
+			"seed it with --app ID:SECRET or use the mode dev", appID, r.mode)
 	}
 	made, oldest := 0, (*App)(nil)
 	for _, other := range r.apps {
@@ -111,7 +107,7 @@ func (r *Registry) makeAppLocked(appID string, now time.Time) (app *App, evicted
 			oldest = other
 		}
 	}
-	if made >= r.rules.MaxDevApps {
+	if made >= r.Rules().MaxDevApps {
 		if oldest == nil {
 			return nil, "", wire.Refuse(wire.AppNotFound, "app %q: all %d apps of dev mode have live sessions; "+
 				"raise max-dev-apps", appID, made)
@@ -157,6 +153,24 @@ func (r *Registry) find(app *App, sessionID, trackName string) publication {
 	}
 	return nil
 }
+
+// publisher says of a session in one word whether it could send: unknown, connected, or not connected.
+func (r *Registry) publisher(app *App, sessionID string) string {
+	s := r.session(app, sessionID)
+	switch {
+	case s == nil:
+		return publisherUnknown
+	case s.up.Load():
+		return publisherConnected
+	}
+	return publisherNotConnected
+}
+
+const (
+	publisherUnknown      = "unknown"
+	publisherConnected    = "connected"
+	publisherNotConnected = "not connected"
+)
 
 // publish makes a track visible to the other sessions of the app, unless its session was dropped meanwhile.
 func (r *Registry) publish(s *Session, trackName string, pub publication) {

@@ -37,6 +37,7 @@ func TestWhoMayUseAnApp(t *testing.T) {
 		{name: "seeded, no token", app: "seeded", mode: ModeDev, refused: true, problem: wire.Unauthorized},
 		{name: "unknown, any token, dev", app: "unknown", bearer: "any", mode: ModeDev},
 		{name: "unknown, no token, dev", app: "unknown", mode: ModeDev, refused: true, problem: wire.Unauthorized},
+		{name: "unknown, any token, strict", app: "unknown", bearer: "any", mode: ModeStrict, refused: true, problem: wire.AppNotFound},
 		{name: "unknown, no token, real", app: "unknown", mode: ModeReal, refused: true, problem: wire.Unauthorized},
 		{name: "unknown, any token, real", app: "unknown", bearer: "any", mode: ModeReal, refused: true, problem: wire.AppNotFound},
 	} {
@@ -102,7 +103,7 @@ func TestNoDevAppIsDroppedWhileAllHaveSessions(t *testing.T) {
 }
 
 func TestModeIsReadAndWritten(t *testing.T) {
-	for _, m := range []Mode{ModeDev, ModeReal} {
+	for _, m := range []Mode{ModeDev, ModeReal, ModeStrict} {
 		if got, err := ParseMode(m.String()); err != nil || got != m {
 			t.Errorf("%s reads as %v, %v", m, got, err)
 		}

@@ -29,10 +29,15 @@ type fakeEngine struct {
 	peers []*fakePeer
 }
 
-func (e *fakeEngine) NewPeer() (peer, error) {
+func (e *fakeEngine) NewPeer() (peer, error) { return e.newPeer(false) }
+
+func (e *fakeEngine) NewFullPeer() (peer, error) { return e.newPeer(true) }
+
+func (e *fakeEngine) newPeer(full bool) (peer, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p := &fakePeer{t: e.t, changed: make(chan struct{}), done: make(chan struct{}), pubs: map[string]*fakePub{}}
+	p := &fakePeer{t: e.t, full: full, changed: make(chan struct{}), done: make(chan struct{}), pubs: map[string]*fakePub{},
+		subs: map[string]*fakeSub{}, codecs: []string{"VP8", "opus"}}
 	e.peers = append(e.peers, p)
 	return p, nil
 }
@@ -60,37 +65,135 @@ type fakeDescription []sfu.Media
 func (d fakeDescription) Media() []sfu.Media { return d }
 
 type fakePub struct {
-	ready, done chan struct{}
-	packets     atomic.Uint64
+	mid  string
+	kind sfu.Kind
+	done chan struct{}
+
+	mu      sync.Mutex
+	rids    []string
+	codec   string
+	heard   chan struct{} // nil while nobody waits
+	last    time.Time
+	packets uint64
+	silent  bool
 }
 
-func newFakePub() *fakePub { return &fakePub{ready: make(chan struct{}), done: make(chan struct{})} }
+func newFakePub(mid string, kind sfu.Kind) *fakePub {
+	return &fakePub{mid: mid, kind: kind, codec: "VP8", done: make(chan struct{})}
+}
 
-func (p *fakePub) Ready() <-chan struct{} { return p.ready }
-func (p *fakePub) Done() <-chan struct{}  { return p.done }
-func (p *fakePub) Packets() uint64        { return p.packets.Load() }
+func (p *fakePub) Mid() string           { return p.mid }
+func (p *fakePub) Kind() sfu.Kind        { return p.kind }
+func (p *fakePub) Done() <-chan struct{} { return p.done }
 
+func (p *fakePub) RIDs() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rids
+}
+
+func (p *fakePub) Heard() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.heard == nil {
+		p.heard = make(chan struct{})
+	}
+	return p.heard
+}
+
+func (p *fakePub) LastPacket() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}
+
+func (p *fakePub) SetSilent(silent bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.silent = silent
+}
+
+func (p *fakePub) Info() sfu.PublicationInfo {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return sfu.PublicationInfo{Codec: p.codec, Packets: p.packets}
+}
+
+// send is one packet.
 func (p *fakePub) send() {
-	if p.packets.Add(1) == 1 {
-		close(p.ready)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.silent {
+		return
+	}
+	p.packets++
+	p.last = time.Now()
+	if p.heard != nil {
+		close(p.heard)
+		p.heard = nil
 	}
 }
 
+// sendOn goes on sending, every 100 ms, until the test ends it.
+func (p *fakePub) sendOn() (stop func()) {
+	return every(100*time.Millisecond, p.send)
+}
+
+// every calls f until it is stopped.
+func every(d time.Duration, f func()) (stop func()) {
+	ticker, over := time.NewTicker(d), make(chan struct{})
+	var joined sync.WaitGroup
+	joined.Go(func() {
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				f()
+			case <-over:
+				return
+			}
+		}
+	})
+	f()
+	return func() {
+		close(over)
+		joined.Wait()
+	}
+}
+
+type fakeSub struct {
+	mid        string
+	forwarding atomic.Bool
+	source     publication
+	want       sfu.Selection
+}
+
+func (s *fakeSub) Mid() string                { return s.mid }
+func (s *fakeSub) Forwarding() bool           { return s.forwarding.Load() }
+func (s *fakeSub) Info() sfu.SubscriptionInfo { return sfu.SubscriptionInfo{Sending: s.Forwarding()} }
+
 type fakePeer struct {
-	t *testing.T
+	t    *testing.T
+	full bool
 
 	mu      sync.Mutex
+	seen    time.Time
+	fixed   uint64
+	subs    map[string]*fakeSub // by mid; one without a source is a bidirectional section
+	codecs  []string            // what PullInto accepts
+	offers  []offerPlan
 	state   sfu.State
 	changed chan struct{}
 	done    chan struct{}
 	pending bool
 	nextMid int
 	pubs    map[string]*fakePub
-	plans   []sfu.AnswerPlan
+	plans   []answerPlan
 	stopped []string // by CloseMids
 	fail    error    // what the next exchange returns
 	busy    atomic.Bool
 
+	hush      func()        // ends hearOn
 	holdClose chan struct{} // Close waits for it, where it is set
 }
 
@@ -109,6 +212,9 @@ func (p *fakePeer) set(s sfu.State) {
 		return
 	}
 	p.state = s
+	if s == sfu.StateConnected {
+		p.seen = time.Now()
+	}
 	close(p.changed)
 	p.changed = make(chan struct{})
 	if s == sfu.StateClosed {
@@ -135,9 +241,87 @@ func (p *fakePeer) State() (sfu.State, <-chan struct{}) {
 
 func (p *fakePeer) Done() <-chan struct{} { return p.done }
 
+// hear is one packet of the endpoint.
+func (p *fakePeer) hear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = time.Now()
+}
+
+// hearOn goes on hearing the endpoint, as its connectivity checks do, until the test ends or hushes it.
+func (p *fakePeer) hearOn(t *testing.T) {
+	p.hush = sync.OnceFunc(every(2500*time.Millisecond, p.hear))
+	t.Cleanup(p.hush)
+}
+
+func (p *fakePeer) LastSeen() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
+}
+
+func (p *fakePeer) Info() sfu.PeerInfo {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return sfu.PeerInfo{State: p.state, LastSeen: p.seen, Estimate: p.fixed, Fixed: p.fixed != 0}
+}
+
+func (p *fakePeer) FixEstimate(bitrate uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fixed = bitrate
+}
+
+func (p *fakePeer) Publish(mid string) (publication, error) {
+	defer p.alone()()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if strings.HasPrefix(mid, "x") {
+		return nil, sfu.ErrNoSection
+	}
+	p.pubs[mid] = newFakePub(mid, sfu.KindVideo)
+	return p.pubs[mid], nil
+}
+
+func (p *fakePeer) PullInto(mid string, source publication, want sfu.Selection) (subscription, error) {
+	defer p.alone()()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sub, pub := p.subs[mid], source.(*fakePub)
+	switch {
+	case sub == nil:
+		return nil, sfu.ErrNoSection
+	case sub.source != nil && sub.source.Kind() != pub.kind:
+		return nil, sfu.ErrKindMismatch
+	case !slices.Contains(p.codecs, pub.codec):
+		return nil, sfu.ErrCodecMissing
+	}
+	sub.source, sub.want = source, want
+	return sub, nil
+}
+
+func (p *fakePeer) Select(mid string, want sfu.Selection) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.subs[mid] == nil {
+		return sfu.ErrNoSection
+	}
+	p.subs[mid].want = want
+	return nil
+}
+
+// subscribeLocked needs mu.
+func (p *fakePeer) subscribeLocked(mid string, pull wantedPull) subscription {
+	p.subs[mid] = &fakeSub{mid: mid, source: pull.source, want: pull.want}
+	return p.subs[mid]
+}
+
 func (p *fakePeer) Close() error {
-	if p.holdClose != nil {
-		<-p.holdClose
+	p.mu.Lock()
+	hold := p.holdClose
+	p.mu.Unlock()
+	if hold != nil {
+		<-hold
 	}
 	p.set(sfu.StateClosed)
 	return nil
@@ -155,7 +339,7 @@ func (p *fakePeer) takeFail() error {
 	return err
 }
 
-func (p *fakePeer) Answer(offer description, plan sfu.AnswerPlan) (answered, error) {
+func (p *fakePeer) Answer(offer description, plan answerPlan) (answered, error) {
 	defer p.alone()()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -164,7 +348,9 @@ func (p *fakePeer) Answer(offer description, plan sfu.AnswerPlan) (answered, err
 	}
 	p.plans = append(p.plans, plan)
 	a := answered{sdp: "answer", publications: map[string]publication{}}
+	kinds := map[string]sfu.Kind{}
 	for _, media := range offer.Media() {
+		kinds[media.Mid] = media.Kind
 		if n, err := strconv.Atoi(media.Mid); err == nil {
 			p.nextMid = max(p.nextMid, n+1)
 		}
@@ -173,8 +359,14 @@ func (p *fakePeer) Answer(offer description, plan sfu.AnswerPlan) (answered, err
 		if strings.HasPrefix(mid, "x") {
 			continue // a section without a codec that the SFU knows
 		}
-		p.pubs[mid] = newFakePub()
+		p.pubs[mid] = newFakePub(mid, kinds[mid])
 		a.publications[mid] = p.pubs[mid]
+	}
+	for _, mid := range plan.Bidirectional {
+		p.subs[mid] = &fakeSub{mid: mid}
+	}
+	for _, pull := range plan.Pulls {
+		a.pulls = append(a.pulls, p.subscribeLocked(pull.mid, pull))
 	}
 	p.stopLocked(plan.Close)
 	return a, nil
@@ -188,7 +380,7 @@ func (p *fakePeer) stopLocked(mids []string) {
 	}
 }
 
-func (p *fakePeer) Offer(pulls []publication) (offered, error) {
+func (p *fakePeer) Offer(plan offerPlan) (offered, error) {
 	defer p.alone()()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -196,10 +388,20 @@ func (p *fakePeer) Offer(pulls []publication) (offered, error) {
 		return offered{}, err
 	}
 	p.pending = true
+	p.offers = append(p.offers, plan)
 	o := offered{sdp: "offer"}
-	for range pulls {
-		o.mids = append(o.mids, strconv.Itoa(p.nextMid))
+	for _, pull := range plan.Pulls {
+		o.pulls = append(o.pulls, p.subscribeLocked(strconv.Itoa(p.nextMid), pull))
 		p.nextMid++
+	}
+	for _, push := range plan.Pushes {
+		mid := strconv.Itoa(p.nextMid)
+		p.nextMid++
+		p.pubs[mid] = newFakePub(mid, push.Kind)
+		if push.Bidirectional {
+			p.subs[mid] = &fakeSub{mid: mid}
+		}
+		o.pushes = append(o.pushes, p.pubs[mid])
 	}
 	return o, nil
 }
@@ -223,22 +425,29 @@ func (p *fakePeer) CloseMids(mids ...string) {
 	p.stopLocked(mids)
 }
 
-// bench is a Registry over the fake engine and a virtual clock, inside a synctest bubble: synctest.Wait returns when
-// every request is blocked or done, and the bubble fails the test if a goroutine is left behind.
+// bench is a Registry over the fake engine inside a synctest bubble, whose real time is the test's own: synctest.Wait
+// returns when every request is blocked or done, and the bubble fails the test if a goroutine is left behind.
 type bench struct {
 	*testing.T
 	*Registry
-	clock  *clock.Virtual
+	clock  *clock.Adjustable
 	engine *fakeEngine
 	app    *App
 }
 
 func inBench(t *testing.T, script func(t *testing.T, b *bench)) {
 	t.Helper()
+	inBenchOf(t, Config{}, script)
+}
+
+// inBenchOf makes the Registry of cfg; its app "app" has the secret "token" in every mode.
+func inBenchOf(t *testing.T, cfg Config, script func(t *testing.T, b *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		v := clock.NewVirtual(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC))
+		v := clock.NewAdjustable()
 		e := &fakeEngine{t: t}
-		r := newRegistry(Config{Clock: v}, e)
+		cfg.Clock, cfg.Apps = v, map[string]string{"app": "token"}
+		r := newRegistry(cfg, e)
 		t.Cleanup(func() {
 			if err := r.Close(); err != nil {
 				t.Error(err)
@@ -253,9 +462,26 @@ func inBench(t *testing.T, script func(t *testing.T, b *bench)) {
 	})
 }
 
-// pass moves the clock and waits until everything has come to rest again.
+// pass lets real time pass, and the clock with it, and waits until everything has come to rest again.
 func (b *bench) pass(d time.Duration) {
-	b.clock.Advance(d)
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// jump moves the clock alone.
+func (b *bench) jump(d time.Duration) {
+	b.Helper()
+	if err := b.clock.Advance(b.Context(), d); err != nil {
+		b.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// connect brings a session's transport up and keeps it so.
+func (b *bench) connect(id string) {
+	b.Helper()
+	b.peer(id).set(sfu.StateConnected)
+	b.peer(id).hearOn(b.T)
 	synctest.Wait()
 }
 
@@ -331,6 +557,7 @@ func (b *bench) publisher(names ...string) string {
 	}
 	p := b.peer(id)
 	p.set(sfu.StateConnected)
+	p.hearOn(b.T)
 	for _, pub := range p.pubs {
 		pub.send()
 	}
@@ -392,7 +619,7 @@ func wantProblem(t testing.TB, err error, want wire.Problem) {
 		t.Errorf("error is %v, want the row %v", err, wire.Refuse(want, ""))
 		return
 	}
-	if refusal.Explain == "" {
+	if _, fact, _ := strings.Cut(refusal.Explain, ": "); fact == "" {
 		t.Errorf("the refusal %v explains nothing for the log", err)
 	}
 }

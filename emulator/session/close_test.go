@@ -180,7 +180,6 @@ func TestClosingAMidLeavesItsFormerNameAlone(t *testing.T) {
 func TestClosingACollectedTrackLeavesItsFormerNameAlone(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		id := b.publisher("cam")
-		b.pass(time.Second)
 		b.pass(30 * time.Second)
 		b.wantStatuses(id, "local 0 cam inactive")
 		if _, err := b.push(t.Context(), id, "0 video sendonly;1 video sendonly", local("1", "cam")); err != nil {

@@ -3,28 +3,37 @@
 //
 // # The path of a request
 //
-// Registry finds the session; Session takes its turn; the state table (state.go) answers go, wait or refuse; a plan
-// (plan.go) is made from request and look-ups without touching anything; the Peer applies the plan in one negotiation;
-// the outcome is recorded. What can be refused is refused before anything changes, with one documented exception: a
-// negotiated close stops its tracks even if its SDP turns out to be bad (contract 1.6).
+// Registry finds the session; the rate limit counts it; Session takes its turn; Faults may hold it up or fail it; the state
+// table (state.go) answers go, wait or refuse; a plan (plan.go) is made from request and look-ups without touching
+// anything; the Peer applies the plan in one negotiation; the outcome is recorded. What can be refused is refused before
+// anything changes, with one documented exception: a negotiated close stops its tracks even if its SDP turns out to be bad
+// (contract 1.6).
 //
-// Every failure is a *wire.Error from the catalogue, or the context's error when the client has gone away.
+// Every failure is a *wire.Error from the catalogue, or the context's error when the client has gone away. Failed items are
+// in the answer, with their explanations in its wire.Failures.
+//
+// # Time
+//
+// Waits and expiry read the Registry's clock. What an endpoint sends arrives in real time: Clock.At tells what the clock
+// showed then, and whoever was heard within the last real second is alive, however far the clock has jumped. The rate limit
+// counts real time.
 //
 // # Ownership
 //
-//	Registry  apps, sessions and published names; one sweeper, one watch per session with a transport. Close joins them all.
+//	Registry  apps, sessions and published names; one sweeper, one watch per session with a transport, one wait per
+//	          publisher that a fault silences. Close joins them all.
 //	Session   its Peer and the list of its tracks.
 //
-// A session that pulls from another asks the Registry for the sfu.Publication and never touches the other Session, so
-// two sessions that pull each other cannot deadlock.
+// A session that pulls from another asks the Registry for the sfu.Publication and never takes a lock of the other Session,
+// so two sessions that pull each other cannot deadlock.
 //
 // # Lock order
 //
 // Session.turn, a 1-slot channel whose waiters are served in order of arrival; then Registry.mu; then Session.mu. Only
-// turn is held across a wait, and no call leaves this package under a mu. The locks of package sfu come after turn.
+// turn is held across a wait, and no call leaves this package under a mu, except that a Peer which becomes the session's
+// gets its fixed estimate. The locks of package sfu come after turn.
 //
 // # What it does not do yet
 //
-// Pushing without an offer, pulling with one, autoDiscover, bidirectional transceivers, tracks/update, ICE restart, data
-// channels and adapters. Requests that need them are refused with invalid_params and a text that says so.
+// Data channels and adapters.
 package session

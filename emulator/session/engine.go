@@ -1,12 +1,17 @@
 package session
 
-import "github.com/callsemu/callsemu/sfu"
+import (
+	"time"
+
+	"github.com/callsemu/callsemu/sfu"
+)
 
 // What the rules need of package sfu. The seam lets the state table, the waits and expiry be tested without media; the
 // only other implementation is in the tests.
 
 type engine interface {
 	NewPeer() (peer, error)
+	NewFullPeer() (peer, error)
 	Parse(sdp string) (description, error)
 }
 
@@ -14,10 +19,16 @@ type peer interface {
 	State() (sfu.State, <-chan struct{})
 	Done() <-chan struct{}
 	Close() error
+	LastSeen() time.Time
+	Info() sfu.PeerInfo
+	FixEstimate(bitrate uint64)
 	OfferPending() bool
-	Answer(offer description, plan sfu.AnswerPlan) (answered, error)
-	Offer(pulls []publication) (offered, error)
+	Answer(offer description, plan answerPlan) (answered, error)
+	Offer(plan offerPlan) (offered, error)
 	AcceptAnswer(answer description) error
+	Publish(mid string) (publication, error)
+	PullInto(mid string, source publication, want sfu.Selection) (subscription, error)
+	Select(mid string, want sfu.Selection) error
 	CloseMids(mids ...string)
 }
 
@@ -26,32 +37,68 @@ type description interface {
 }
 
 type publication interface {
-	Ready() <-chan struct{}
+	Mid() string
+	Kind() sfu.Kind
+	RIDs() []string
 	Done() <-chan struct{}
-	Packets() uint64
+	Heard() <-chan struct{}
+	LastPacket() time.Time
+	SetSilent(silent bool)
+	Info() sfu.PublicationInfo
+}
+
+type subscription interface {
+	Mid() string
+	Forwarding() bool
+	Info() sfu.SubscriptionInfo
+}
+
+// wantedPull is sfu.Pull over the interface.
+type wantedPull struct {
+	source publication
+	want   sfu.Selection
+	mid    string // the client's section, where it made the offer
+}
+
+// answerPlan is sfu.AnswerPlan over the interface.
+type answerPlan struct {
+	Publish, Bidirectional, Close []string
+	Pulls                         []wantedPull
+}
+
+// offerPlan is sfu.OfferPlan over the interface.
+type offerPlan struct {
+	Pulls  []wantedPull
+	Pushes []sfu.Push
 }
 
 type answered struct {
 	sdp          string
-	publications map[string]publication // by mid
+	publications map[string]publication // newly made ones, by mid
+	pulls        []subscription         // one per pull, in order
 }
 
 type offered struct {
-	sdp  string
-	mids []string // one per pull, in order
+	sdp    string
+	pulls  []subscription // one per pull, in order
+	pushes []publication  // one per push, in order
 }
 
 var (
-	_ publication = (*sfu.Publication)(nil)
-	_ description = (*sfu.Description)(nil)
-	_ peer        = sfuPeer{}
-	_ engine      = sfuEngine{}
+	_ publication  = (*sfu.Publication)(nil)
+	_ subscription = (*sfu.Subscription)(nil)
+	_ description  = (*sfu.Description)(nil)
+	_ peer         = sfuPeer{}
+	_ engine       = sfuEngine{}
 )
 
 type sfuEngine struct{ sfu *sfu.SFU }
 
-func (e sfuEngine) NewPeer() (peer, error) {
-	p, err := e.sfu.NewPeer()
+func (e sfuEngine) NewPeer() (peer, error) { return asPeer(e.sfu.NewPeer()) }
+
+func (e sfuEngine) NewFullPeer() (peer, error) { return asPeer(e.sfu.NewFullPeer()) }
+
+func asPeer(p *sfu.Peer, err error) (peer, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -69,34 +116,64 @@ func (sfuEngine) Parse(sdp string) (description, error) {
 // sfuPeer hands out and takes the concrete types of package sfu behind the interfaces above.
 type sfuPeer struct{ *sfu.Peer }
 
-func (p sfuPeer) Answer(offer description, plan sfu.AnswerPlan) (answered, error) {
-	n, err := p.Peer.Answer(offer.(*sfu.Description), plan)
+func (p sfuPeer) Answer(offer description, plan answerPlan) (answered, error) {
+	n, err := p.Peer.Answer(offer.(*sfu.Description), sfu.AnswerPlan{
+		Publish: plan.Publish, Bidirectional: plan.Bidirectional, Close: plan.Close, Pulls: concretePulls(plan.Pulls),
+	})
 	if err != nil {
 		return answered{}, err
 	}
-	a := answered{sdp: n.SDP, publications: make(map[string]publication, len(n.Publications))}
+	a := answered{sdp: n.SDP, publications: make(map[string]publication, len(n.Publications)), pulls: abstractPulls(n.Subscriptions)}
 	for mid, pub := range n.Publications {
 		a.publications[mid] = pub
 	}
 	return a, nil
 }
 
-func (p sfuPeer) Offer(pulls []publication) (offered, error) {
-	var plan sfu.OfferPlan
-	for _, pull := range pulls {
-		plan.Pulls = append(plan.Pulls, sfu.Pull{Publication: pull.(*sfu.Publication)})
-	}
-	n, err := p.Peer.Offer(plan)
+func (p sfuPeer) Offer(plan offerPlan) (offered, error) {
+	n, err := p.Peer.Offer(sfu.OfferPlan{Pulls: concretePulls(plan.Pulls), Pushes: plan.Pushes})
 	if err != nil {
 		return offered{}, err
 	}
-	o := offered{sdp: n.SDP, mids: make([]string, 0, len(n.Subscriptions))}
-	for _, sub := range n.Subscriptions {
-		o.mids = append(o.mids, sub.Mid())
+	o := offered{sdp: n.SDP, pulls: abstractPulls(n.Subscriptions)}
+	for _, pub := range n.Pushes {
+		o.pushes = append(o.pushes, pub)
 	}
 	return o, nil
 }
 
 func (p sfuPeer) AcceptAnswer(answer description) error {
 	return p.Peer.AcceptAnswer(answer.(*sfu.Description))
+}
+
+func (p sfuPeer) Publish(mid string) (publication, error) {
+	pub, err := p.Peer.Publish(mid)
+	if err != nil {
+		return nil, err
+	}
+	return pub, nil
+}
+
+func (p sfuPeer) PullInto(mid string, source publication, want sfu.Selection) (subscription, error) {
+	sub, err := p.Peer.PullInto(mid, source.(*sfu.Publication), want)
+	if err != nil {
+		return nil, err
+	}
+	return sub, nil
+}
+
+func concretePulls(pulls []wantedPull) []sfu.Pull {
+	list := make([]sfu.Pull, 0, len(pulls))
+	for _, pull := range pulls {
+		list = append(list, sfu.Pull{Publication: pull.source.(*sfu.Publication), Selection: pull.want, Mid: pull.mid})
+	}
+	return list
+}
+
+func abstractPulls(subs []*sfu.Subscription) []subscription {
+	list := make([]subscription, 0, len(subs))
+	for _, sub := range subs {
+		list = append(list, sub)
+	}
+	return list
 }

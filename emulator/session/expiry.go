@@ -1,36 +1,175 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/callsemu/callsemu/sfu"
 )
 
-// sweepEvery is how late an expiry may be noticed.
-const sweepEvery = 500 * time.Millisecond
+const (
+	// freshFor: what was heard within this much real time is alive, however far the clock has jumped meanwhile.
+	freshFor = time.Second
+	// livenessPoll paces the look for a quiet endpoint's packets.
+	livenessPoll = 50 * time.Millisecond
+	// idleSweep is when the sweeper looks again where nothing is due.
+	idleSweep = 24 * time.Hour
+)
 
-// sweeper ends what has expired, until Close.
+// deadline is when a rule of the contract ends something.
+type deadline struct {
+	rule  string // its name in RuleTable
+	mid   string // of the track, empty for the session
+	due   time.Time
+	track *track // nil for the session
+}
+
+// nudge makes the sweeper look at the deadlines again: there may be an earlier one. It never blocks.
+func (r *Registry) nudge() {
+	select {
+	case r.nudged <- struct{}{}:
+	default:
+	}
+}
+
+// sweeper ends what has expired, until Close. It sleeps until the earliest deadline. What is heard meanwhile only moves
+// deadlines away, and whatever makes a new one nudges.
 func (r *Registry) sweeper() {
+	timer := r.clock.NewTimer(idleSweep)
 	for {
-		timer := r.clock.NewTimer(sweepEvery)
 		select {
 		case <-timer.C():
-			r.sweep(r.clock.Now())
+		case <-r.nudged:
 		case <-r.stop:
 			timer.Stop()
 			return
 		}
+		now := r.clock.Now()
+		next := r.clock.NewTimer(min(r.sweep(now).Sub(now), idleSweep))
+		timer.Stop() // only now: a clock that is being advanced waits for it
+		timer = next
 	}
 }
 
-func (r *Registry) sweep(now time.Time) {
+// sweep ends what is due, and returns the earliest deadline that is left.
+func (r *Registry) sweep(now time.Time) (next time.Time) {
+	next = now.Add(idleSweep)
 	for _, s := range r.allSessions() {
-		if reason := s.expired(now); reason != "" {
-			r.drop(s, reason)
+		due := r.sweepSession(s, now)
+		if !due.IsZero() && due.Before(next) {
+			next = due
+		}
+	}
+	return next
+}
+
+// sweepSession returns the session's earliest deadline, zero for none or where it ended.
+func (r *Registry) sweepSession(s *Session, now time.Time) (next time.Time) {
+	silent := map[*track]bool{}
+	for _, d := range s.deadlines() {
+		if d.rule == ruleLostWindow && !d.due.After(now) && s.showsItself() {
+			d.due = now.Add(r.Rules().LostWindow)
+		}
+		switch {
+		case d.due.After(now):
+			if next.IsZero() || d.due.Before(next) {
+				next = d.due
+			}
+		case d.track != nil:
+			silent[d.track] = true
+			r.log.Info("track collected", "session", s.id, "track", d.track.name, "mid", d.mid, "rule", d.rule)
+		case d.rule == ruleTransportWait || d.rule == ruleMediaWait: // the request's own
+		default:
+			r.drop(s, expiryReasons[d.rule])
+			return time.Time{}
+		}
+	}
+	if len(silent) > 0 {
+		s.retire(lifeCollected, func(t *track) bool { return silent[t] })
+	}
+	return next
+}
+
+// Names of rules in deadlines.
+const (
+	ruleTransportWait  = "transport-wait"
+	ruleMediaWait      = "media-wait"
+	ruleNeverConnected = "never-connected"
+	ruleLostWindow     = "lost-window"
+	ruleSilentTrack    = "silent-track"
+)
+
+var expiryReasons = map[string]string{
+	ruleNeverConnected: "never connected",
+	ruleLostWindow:     "connectivity lost and not regained",
+}
+
+// deadlines lists what the session and its tracks wait under. Whoever was heard within the last real second before a jump of
+// the clock counts as heard after it, so that a jump ends only what is really silent, lost or unanswered.
+func (s *Session) deadlines() []deadline {
+	rules := s.reg.Rules()
+	s.mu.Lock()
+	p, upSince := s.peer, s.upSince
+	list := slices.Clone(s.waits)
+	s.mu.Unlock()
+	if upSince.IsZero() {
+		return append(list, deadline{rule: ruleNeverConnected, due: s.created.Add(rules.NeverConnected)})
+	}
+	list = append(list, deadline{rule: ruleLostWindow, due: s.heardAt(p.LastSeen(), upSince).Add(rules.LostWindow)})
+	if !s.up.Load() {
+		return list // the silence is the session's
+	}
+	for _, t := range s.list() {
+		if t.remote || t.life != lifeOpen {
 			continue
 		}
-		s.collectSilent(now)
+		since := t.since
+		if upSince.After(since) {
+			since = upSince
+		}
+		heard := s.heardAt(t.source.LastPacket(), since)
+		list = append(list, deadline{rule: ruleSilentTrack, mid: t.mid, due: heard.Add(rules.SilentTrack), track: t.track})
 	}
+	return list
+}
+
+// heardAt is when on the clock something was heard last; real is zero for never. It is not before since. What came within
+// freshFor before a jump counts from the time after the jump.
+func (s *Session) heardAt(real, since time.Time) time.Time {
+	if real.IsZero() {
+		return since
+	}
+	for _, at := range []time.Time{s.reg.clock.At(real), s.reg.clock.At(real.Add(freshFor)).Add(-freshFor)} {
+		if at.After(since) {
+			since = at
+		}
+	}
+	return since
+}
+
+// showsItself decides about an endpoint whose time is over on the clock but not in real time. Between two connectivity
+// checks an idle endpoint sends nothing for some seconds, so it is given that long to be heard.
+func (s *Session) showsItself() bool {
+	p, rules := s.currentPeer(), s.reg.Rules()
+	before := p.LastSeen()
+	if !s.up.Load() || time.Since(before) >= rules.LostWindow {
+		return false
+	}
+	ticker := time.NewTicker(livenessPoll)
+	defer ticker.Stop()
+	for time.Since(before) < rules.Liveness {
+		select {
+		case <-ticker.C:
+		case <-s.gone:
+			return false
+		case <-s.reg.stop:
+			return false
+		}
+		if p.LastSeen().After(before) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *Registry) allSessions() []*Session {
@@ -60,50 +199,13 @@ func (r *Registry) drop(s *Session, reason string) {
 	close(s.gone)
 	p := s.peer
 	s.mu.Unlock()
+	s.up.Store(false)
 	if p != nil {
 		if err := p.Close(); err != nil {
 			r.log.Warn("peer close", "session", s.id, "error", err)
 		}
 	}
 	r.log.Info("session gone", "app", s.app.id, "session", s.id, "reason", reason)
-}
-
-// expired says why the session's time is over, or nothing (contract 2.3).
-func (s *Session) expired(now time.Time) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	rules := s.reg.rules
-	switch {
-	case !s.everUp && now.Sub(s.created) >= rules.NeverConnected:
-		return "never connected"
-	case !s.lostSince.IsZero() && now.Sub(s.lostSince) >= rules.LostWindow:
-		return "connectivity lost and not regained"
-	}
-	return ""
-}
-
-// collectSilent ends the published tracks that have had no packet for too long: inactive, and not found by new pulls
-// (contract 2.3). The m-line stays as it is. Time without a connection counts as the session's silence, not the track's.
-func (s *Session) collectSilent(now time.Time) {
-	s.mu.Lock()
-	connected := s.connected
-	s.mu.Unlock()
-	silent := map[*track]bool{}
-	for _, t := range s.list() {
-		if t.remote || t.life != lifeOpen {
-			continue
-		}
-		if packets := t.source.Packets(); packets != t.packets || !connected {
-			t.packets, t.heard = packets, now
-		}
-		if now.Sub(t.heard) >= s.reg.rules.SilentTrack {
-			silent[t.track] = true
-			s.reg.log.Info("track collected", "session", s.id, "track", t.name, "mid", t.mid, "silent", now.Sub(t.heard))
-		}
-	}
-	if len(silent) > 0 {
-		s.retire(lifeCollected, func(t *track) bool { return silent[t] })
-	}
 }
 
 // watch notes what becomes of the Peer until it or the session ends. A Peer that ends by itself, such as by the
@@ -127,17 +229,17 @@ func (s *Session) watch(p peer) {
 	}
 }
 
-// noteTransport starts and ends the window of a lost connection. A Peer that is negotiating again after it had been
-// connected counts as lost.
+// noteTransport takes over the Peer's state. That it is lost ends nothing: silence does, counted from the last packet.
 func (s *Session) noteTransport(state sfu.State) {
-	now := s.reg.clock.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.connected = state == sfu.StateConnected
-	switch {
-	case s.connected:
-		s.everUp, s.lostSince = true, time.Time{}
-	case s.everUp && s.lostSince.IsZero():
-		s.lostSince = now
+	connected := state == sfu.StateConnected
+	if s.up.Swap(connected) == connected {
+		return
 	}
+	if connected {
+		now := s.reg.clock.Now()
+		s.mu.Lock()
+		s.upSince = now
+		s.mu.Unlock()
+	}
+	s.reg.nudge()
 }

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/wire"
 	"github.com/callsemu/callsemu/sfu"
 )
@@ -48,23 +49,125 @@ func TestConnectedSessionOutlivesTheFirstMinute(t *testing.T) {
 func TestLostSessionHasAWindowToComeBack(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		id := b.publisher("cam")
-		lose := func(s sfu.State) {
-			b.peer(id).set(s)
-			synctest.Wait()
-		}
-		lose(sfu.StateLost)
-		b.pass(29 * time.Second)
+		p := b.peer(id)
+		p.hush()
+		p.hear()
+		b.pass(8 * time.Second)
+		p.set(sfu.StateLost) // the SFU notices late; the window counts from the silence
+		b.pass(21 * time.Second)
 		b.wantAlive(id)
-		lose(sfu.StateConnected)
-		b.pass(29 * time.Second)
-		lose(sfu.StateLost)
-		b.pass(29 * time.Second)
+		p.set(sfu.StateConnected)
+		b.pass(8 * time.Second)
+		p.set(sfu.StateLost)
+		b.pass(21 * time.Second)
 		b.wantStatuses(id, "local 0 cam active")
-		lose(sfu.StateNegotiating) // a new start of the transport is not yet a connection
-		b.pass(time.Second)
+		p.set(sfu.StateNegotiating) // a new start of the transport is not yet a connection
+		b.pass(time.Second - 1)
+		b.wantAlive(id)
+		b.pass(1)
 		b.wantGone(id)
 		if b.find(b.app, id, "cam") != nil {
 			t.Error("the track of a gone session is still found")
+		}
+	})
+}
+
+func TestJumpEndsWhatIsLostAndSparesWhatIsConnected(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		fresh, idle, lost, gone := b.publisher("cam"), b.publisher("cam"), b.publisher("cam"), b.publisher("cam")
+		never := b.newSession()
+		defer b.peer(fresh).pubs["0"].sendOn()()
+		defer every(100*time.Millisecond, b.peer(fresh).hear)()
+		b.peer(lost).hush()
+		b.peer(gone).hush()
+		b.pass(9 * time.Second)
+		b.peer(gone).set(sfu.StateLost)
+		b.pass(2400 * time.Millisecond) // idle's latest check is older than a second now
+		if quiet := time.Since(b.peer(idle).LastSeen()); quiet <= freshFor {
+			t.Fatalf("the idle endpoint was heard %v ago", quiet)
+		}
+		b.jump(31 * time.Second)
+		b.wantStatuses(fresh, "local 0 cam active")
+		b.wantStatuses(idle, "local 0 cam inactive") // connected, but really silent
+		b.wantGone(lost)
+		b.wantGone(gone)
+		b.wantAlive(never)
+		b.jump(19 * time.Second)
+		b.wantGone(never)
+		b.wantAlive(fresh)
+		b.wantAlive(idle)
+	})
+}
+
+func TestJumpFiresWaitsAndExpiriesInTheirOrder(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.negotiating()
+		held := b.beginPush(t.Context(), id, "1", "second")
+		b.jump(61 * time.Second)
+		if !held.over() {
+			t.Fatal("still held")
+		}
+		wantProblem(t, held.err, wire.SessionNotReady) // after 5 s, before the session was gone at 60 s
+		b.wantGone(id)
+	})
+}
+
+func TestTrackIsSilentFromItsLastPacketOnNotFromTheJump(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.publisher("cam")
+		b.pass(5 * time.Second)
+		b.jump(24 * time.Second)
+		b.wantStatuses(id, "local 0 cam active")
+		b.jump(time.Second)
+		b.wantStatuses(id, "local 0 cam inactive")
+	})
+}
+
+func TestTrackHeardInTheLastSecondOutlivesAJump(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.publisher("cam")
+		defer every(10*time.Millisecond, b.peer(id).hear)()
+		stop := b.peer(id).pubs["0"].sendOn()
+		b.pass(10*time.Second + 5*time.Millisecond) // between two packets
+		for range 3 {
+			b.jump(time.Hour)
+			b.wantStatuses(id, "local 0 cam active")
+		}
+		stop()
+		b.pass(29 * time.Second) // the silence began before the last jump by less than a second
+		b.wantStatuses(id, "local 0 cam active")
+		b.pass(time.Second)
+		b.wantStatuses(id, "local 0 cam inactive")
+	})
+}
+
+func TestSilenceDoesNotGrowWhileTheClockIsFrozen(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.publisher("cam")
+		b.pass(time.Second)
+		b.clock.SetMode(clock.ModeFrozen)
+		b.pass(time.Minute)
+		b.peer(id).pubs["0"].send()
+		b.pass(time.Minute)
+		b.clock.SetMode(clock.ModeReal)
+		b.pass(30*time.Second - 1)
+		b.wantStatuses(id, "local 0 cam active")
+		b.pass(1)
+		b.wantStatuses(id, "local 0 cam inactive")
+	})
+}
+
+func TestRuleChangedAtRunTimeHolds(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.publisher("cam")
+		b.pass(5 * time.Second)
+		if err := b.SetRule("silent-track", "4s"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		b.wantStatuses(id, "local 0 cam inactive")
+		if err := b.SetRule("no-such-rule", "4s"); err == nil || b.Rules().SilentTrack != 4*time.Second {
+			t.Errorf("%v, %v", err, b.Rules())
 		}
 	})
 }
@@ -90,8 +193,7 @@ func TestSilentTrackIsCollected(t *testing.T) {
 		if _, err := b.pull(t.Context(), puller, remote(id, "cam")); err != nil {
 			t.Fatal(err)
 		}
-		b.peer(puller).set(sfu.StateConnected)
-		b.pass(time.Second) // the sweeper sees the first packets
+		b.connect(puller)
 		b.pass(29 * time.Second)
 		b.peer(id).pubs["1"].send()
 		b.pass(time.Second)
@@ -117,8 +219,7 @@ func TestTrackIsNotSilentWhileItsSessionIsNotConnected(t *testing.T) {
 		id := b.negotiating()
 		b.pass(40 * time.Second)
 		b.wantStatuses(id, "local 0 first active")
-		b.peer(id).set(sfu.StateConnected)
-		synctest.Wait()
+		b.connect(id)
 		b.pass(29 * time.Second)
 		b.wantStatuses(id, "local 0 first active")
 		b.pass(time.Second)
@@ -157,7 +258,10 @@ func TestCloseOfTheRegistryWaitsForItsGoroutines(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		id := b.negotiating()
 		release := make(chan struct{})
-		b.peer(id).holdClose = release
+		p := b.peer(id)
+		p.mu.Lock()
+		p.holdClose = release
+		p.mu.Unlock()
 		b.pass(time.Minute) // the sweeper is at work on the expired session now
 		closing := begin(func() (bool, error) { return true, b.Close() })
 		if closing.over() {

@@ -2,8 +2,11 @@ package session
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/wire"
@@ -12,12 +15,14 @@ import (
 
 // Config is what a Registry is made of. SFU is required; everything else works as its zero value.
 type Config struct {
-	Apps   map[string]string // seeded apps: id to secret, checked in every mode
-	Mode   Mode
-	Rules  Rules       // zero fields have their defaults
-	Clock  clock.Clock // Real if nil
-	SFU    *sfu.SFU    // the Registry does not close it
-	Logger *slog.Logger
+	Apps     map[string]string // seeded apps: id to secret, checked in every mode
+	Mode     Mode
+	Contract Contract    // the day whose service is emulated; zero is the newest
+	Rules    Rules       // zero fields have their defaults
+	Clock    clock.Clock // Real if nil
+	SFU      *sfu.SFU    // the Registry does not close it
+	Faults   Faults      // nil for none
+	Logger   *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
@@ -36,13 +41,16 @@ func (c Config) withDefaults() Config {
 // may be called concurrently.
 type Registry struct {
 	// fixed after construction
-	rules  Rules
-	mode   Mode
-	clock  clock.Clock
-	engine engine
-	log    *slog.Logger
-	stop   chan struct{} // closed by Close
+	mode     Mode
+	contract Contract
+	clock    clock.Clock
+	engine   engine
+	faults   Faults
+	log      *slog.Logger
+	stop     chan struct{} // closed by Close
+	nudged   chan struct{} // one slot: the sweeper is to look at the deadlines again
 
+	rules  atomic.Pointer[Rules]
 	joined sync.WaitGroup // sweeper and watches
 
 	mu     sync.Mutex
@@ -58,14 +66,17 @@ func NewRegistry(cfg Config) *Registry {
 func newRegistry(cfg Config, e engine) *Registry {
 	cfg = cfg.withDefaults()
 	r := &Registry{
-		rules:  cfg.Rules,
-		mode:   cfg.Mode,
-		clock:  cfg.Clock,
-		engine: e,
-		log:    cfg.Logger,
-		stop:   make(chan struct{}),
-		apps:   make(map[string]*App, len(cfg.Apps)),
+		mode:     cfg.Mode,
+		contract: cfg.Contract,
+		clock:    cfg.Clock,
+		engine:   e,
+		faults:   cfg.Faults,
+		log:      cfg.Logger,
+		stop:     make(chan struct{}),
+		nudged:   make(chan struct{}, 1),
+		apps:     make(map[string]*App, len(cfg.Apps)),
 	}
+	r.rules.Store(&cfg.Rules)
 	for id, secret := range cfg.Apps {
 		r.apps[id] = newApp(id, secret, true, r.clock.Now())
 	}
@@ -104,60 +115,117 @@ func (r *Registry) start(run func()) {
 	}
 }
 
+// Rules are the values in force.
+func (r *Registry) Rules() Rules { return *r.rules.Load() }
+
+// SetRule changes a value at run time. It holds for all that begins or is looked at from now on; a wait in progress keeps
+// its deadline. The errors are those of Rules.Set.
+func (r *Registry) SetRule(name, value string) error {
+	for {
+		old := r.rules.Load()
+		changed := *old
+		if err := changed.Set(name, value); err != nil {
+			return err
+		}
+		if r.rules.CompareAndSwap(old, &changed) {
+			r.nudge()
+			return nil
+		}
+	}
+}
+
+// FixEstimate sets the bandwidth towards a session's endpoint, in bits a second; 0 ends that. It holds for the session's
+// life, also from before its first exchange. An unknown session is ErrNoSession.
+func (r *Registry) FixEstimate(sessionID string, bitrate uint64) error {
+	for _, s := range r.allSessions() {
+		if s.id == sessionID {
+			s.fixEstimate(bitrate)
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %q", ErrNoSession, sessionID)
+}
+
+// ErrNoSession is what calls of the control zone get that name a session which is not there.
+var ErrNoSession = errors.New("no such session")
+
+// SessionOption says what kind of session NewSession makes.
+type SessionOption func(*Session)
+
+// ThirdParty is sessions/new?thirdparty=true: the endpoint may be ICE-lite, so the SFU runs full ICE (contract 1.1).
+func ThirdParty() SessionOption { return func(s *Session) { s.thirdParty = true } }
+
 // NewSession makes a session; an offer in the request is answered and is then the session's first exchange
 // (contract 1.1). in is nil where the request had no body. Nothing is left behind by a request that fails.
-func (r *Registry) NewSession(ctx context.Context, app *App, in *wire.NewSessionRequest) (*wire.NewSessionResponse, error) {
+func (r *Registry) NewSession(ctx context.Context, app *App, in *wire.NewSessionRequest, options ...SessionOption) (*wire.NewSessionResponse, error) {
 	s := newSession(r, app)
-	if in == nil || in.SessionDescription == nil {
-		if err := r.add(s); err != nil {
-			return nil, err
-		}
-		return &wire.NewSessionResponse{SessionID: s.id}, nil
+	for _, option := range options {
+		option(s)
 	}
-	offer, err := r.engine.Parse(in.SessionDescription.SDP)
-	if err != nil {
-		return nil, translate(err, "sessions/new", s.id)
+	var offer description
+	if in != nil && in.SessionDescription != nil {
+		var err error
+		if offer, err = r.engine.Parse(in.SessionDescription.SDP); err != nil {
+			return nil, translate(err, "sessions/new", s.id)
+		}
 	}
 	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f := r.fault(Call{Operation: OpNewSession, App: app.id, Session: s.id})
+	if err := f.happen(ctx, s, false); err != nil {
 		return nil, err
 	}
 	if err := r.add(s); err != nil {
 		return nil, err
 	}
-	var answer answered
-	err = s.negotiate("sessions/new", func(p peer) (err error) {
-		answer, err = p.Answer(offer, sfu.AnswerPlan{})
-		return err
-	})
-	if err != nil {
-		r.drop(s, "its first offer was refused")
+	r.nudge()
+	out := &wire.NewSessionResponse{SessionID: s.id}
+	if offer != nil {
+		answer, err := s.answer("sessions/new", offer, answerPlan{})
+		if err != nil {
+			r.drop(s, "its first offer was refused")
+			return nil, err
+		}
+		out.SessionDescription = &wire.SessionDescription{Type: wire.TypeAnswer, SDP: answer.sdp}
+	}
+	if err := f.happen(ctx, s, true); err != nil {
 		return nil, err
 	}
-	return &wire.NewSessionResponse{
-		SessionID:          s.id,
-		SessionDescription: &wire.SessionDescription{Type: wire.TypeAnswer, SDP: answer.sdp},
-	}, nil
+	return out, nil
 }
 
 // AddTracks pushes or pulls tracks (contract 1.3).
 func (r *Registry) AddTracks(ctx context.Context, app *App, sessionID string, in *wire.TracksRequest) (*wire.TracksResponse, error) {
-	if len(in.Tracks) > r.rules.MaxTracks {
-		return nil, wire.Refuse(wire.TooManyTracks, "%d tracks in one request; split it into requests of at most %d",
-			len(in.Tracks), r.rules.MaxTracks).Fill(r.rules.MaxTracks)
-	}
-	if err := refuseUnbuilt(in); err != nil {
+	if err := r.refuseTooMany(len(in.Tracks)); err != nil {
 		return nil, err
 	}
 	op := (*Session).push
-	if in.Tracks[0].Remote() {
+	if len(in.Tracks) > 0 && in.Tracks[0].Remote() {
 		op = (*Session).pull
 	}
-	return inTurn(ctx, r, app, sessionID, in, op)
+	return inTurn(ctx, r, app, Call{Operation: OpNewTracks, Session: sessionID, Items: len(in.Tracks)}, in, op)
 }
 
-// Renegotiate takes the client's answer to the SFU's pending offer (contract 1.4). It does not wait for the transport.
+// UpdateTracks changes source or layer of tracks that the session receives, without SDP (contract 1.5).
+func (r *Registry) UpdateTracks(ctx context.Context, app *App, sessionID string, in *wire.UpdateTracksRequest) (*wire.UpdateTracksResponse, error) {
+	if err := r.refuseTooMany(len(in.Tracks)); err != nil {
+		return nil, err
+	}
+	return inTurn(ctx, r, app, Call{Operation: OpUpdateTracks, Session: sessionID, Items: len(in.Tracks)}, in, (*Session).update)
+}
+
+func (r *Registry) refuseTooMany(tracks int) error {
+	if most := r.Rules().MaxTracks; tracks > most {
+		return wire.Refuse(wire.TooManyTracks, "%d tracks in one request; split it into requests of at most %d", tracks, most).Fill(most)
+	}
+	return nil
+}
+
+// Renegotiate takes the client's answer to the SFU's pending offer, or, while there is none, an offer that changes the
+// transport (contract 1.4). It does not wait for the transport.
 func (r *Registry) Renegotiate(ctx context.Context, app *App, sessionID string, in *wire.RenegotiateRequest) (*wire.RenegotiateResponse, error) {
-	return inTurn(ctx, r, app, sessionID, in, (*Session).renegotiate)
+	return inTurn(ctx, r, app, Call{Operation: OpRenegotiate, Session: sessionID}, in, (*Session).renegotiate)
 }
 
 // CloseTracks closes tracks by mid, forced or by an offer (contract 1.6).
@@ -166,29 +234,56 @@ func (r *Registry) CloseTracks(ctx context.Context, app *App, sessionID string, 
 	if in.Force {
 		op = (*Session).closeForced
 	}
-	return inTurn(ctx, r, app, sessionID, in, op)
+	return inTurn(ctx, r, app, Call{Operation: OpCloseTracks, Session: sessionID, Items: len(in.Tracks)}, in, op)
 }
 
 // SessionState lists a session's tracks. It does not wait for requests in progress (contract 1.7).
-func (r *Registry) SessionState(_ context.Context, app *App, sessionID string) (*wire.SessionState, error) {
+func (r *Registry) SessionState(ctx context.Context, app *App, sessionID string) (*wire.SessionState, error) {
 	s := r.session(app, sessionID)
 	if s == nil {
 		return nil, refuseUnknown(sessionID, app.id)
 	}
-	return s.state()
+	if err := s.withinRate(); err != nil {
+		return nil, err
+	}
+	f := r.fault(Call{Operation: OpGetSession, App: app.id, Session: sessionID})
+	if err := f.happen(ctx, s, false); err != nil {
+		return nil, err
+	}
+	state, err := s.state()
+	if err != nil {
+		return nil, err
+	}
+	return state, f.happen(ctx, s, true)
 }
 
-// inTurn runs one mutation of a session after those that came before it.
-func inTurn[In, Out any](ctx context.Context, r *Registry, app *App, sessionID string, in In,
-	op func(*Session, context.Context, In) (Out, error)) (Out, error) {
+// inTurn runs one mutation of a session after those that came before it, with what goes wrong on purpose.
+func inTurn[In, Out any](ctx context.Context, r *Registry, app *App, call Call, in In,
+	op func(*Session, context.Context, In, Fault) (Out, error)) (Out, error) {
 	var none Out
-	s := r.session(app, sessionID)
+	call.App = app.id
+	s := r.session(app, call.Session)
 	if s == nil {
-		return none, refuseUnknown(sessionID, app.id)
+		return none, refuseUnknown(call.Session, app.id)
 	}
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.withinRate(); err != nil {
+		return none, err
+	}
+	if err := s.takeTurn(ctx, call.Operation); err != nil {
 		return none, err
 	}
 	defer s.giveTurn()
-	return op(s, ctx, in)
+	f := r.fault(call)
+	if err := f.happen(ctx, s, false); err != nil {
+		return none, err
+	}
+	out, err := op(s, ctx, in, f)
+	if err != nil {
+		return none, err
+	}
+	if err := f.happen(ctx, s, true); err != nil {
+		return none, err
+	}
+	f.spoil(out)
+	return out, nil
 }

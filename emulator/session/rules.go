@@ -15,7 +15,9 @@ type Rules struct {
 	NeverConnected time.Duration // life of a session that never connects (contract 2.3)
 	LostWindow     time.Duration // how long a session outlives its connectivity (contract 2.3)
 	SilentTrack    time.Duration // a published track without packets for this long is collected (contract 2.3)
-	MaxTracks      int           // items in one tracks/new (contract 6)
+	Liveness       time.Duration // real time in which a connected endpoint shows itself after a jump of the clock
+	RateLimit      int           // requests a second on one session, in real time; dev mode has none (contract 6, 9.3)
+	MaxTracks      int           // items in one tracks/new or tracks/update (contract 6)
 	MaxBody        int           // bytes of a request body (contract 6)
 	MaxDevApps     int           // apps that dev mode makes on first use, seeded ones not counted
 }
@@ -71,6 +73,8 @@ func (r Rules) WithDefaults() Rules {
 	orDefault(&r.NeverConnected, full.NeverConnected)
 	orDefault(&r.LostWindow, full.LostWindow)
 	orDefault(&r.SilentTrack, full.SilentTrack)
+	orDefault(&r.Liveness, full.Liveness)
+	orDefault(&r.RateLimit, full.RateLimit)
 	orDefault(&r.MaxTracks, full.MaxTracks)
 	orDefault(&r.MaxBody, full.MaxBody)
 	orDefault(&r.MaxDevApps, full.MaxDevApps)
@@ -88,7 +92,11 @@ var ruleTable = []rule{
 		duration(func(r *Rules) *time.Duration { return &r.LostWindow })},
 	{RuleInfo{"silent-track", "30s", "a published track without packets for this long is collected", "contract 2.3"},
 		duration(func(r *Rules) *time.Duration { return &r.SilentTrack })},
-	{RuleInfo{"max-tracks", "64", "tracks in one tracks/new", "contract 6"},
+	{RuleInfo{"liveness", "3s", "real time in which a quiet endpoint shows that it is connected when the clock has jumped", "callsemu"},
+		duration(func(r *Rules) *time.Duration { return &r.Liveness })},
+	{RuleInfo{"rate-limit", "50", "requests a second on one session, except in dev mode", "contract 6, 9.3"},
+		number(func(r *Rules) *int { return &r.RateLimit })},
+	{RuleInfo{"max-tracks", "64", "tracks in one tracks/new or tracks/update", "contract 6"},
 		number(func(r *Rules) *int { return &r.MaxTracks })},
 	{RuleInfo{"max-body", "1048576", "bytes of a request body", "contract 6, inferred"},
 		number(func(r *Rules) *int { return &r.MaxBody })},

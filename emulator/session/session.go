@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 
 	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/wire"
@@ -21,17 +24,31 @@ type Session struct {
 	app     *App
 	reg     *Registry
 	created time.Time
+	limiter *rate.Limiter // real time; used outside dev mode
+
+	thirdParty bool // the SFU runs full ICE; fixed before the first use
 
 	turn chan struct{} // one slot; holds the request in progress, others wait in order of arrival
 	gone chan struct{} // closed when the session is dropped
 
-	mu        sync.Mutex
-	dropped   bool
-	peer      peer // nil before the first exchange
-	connected bool // at present
-	everUp    bool
-	lostSince time.Time // zero while connected and before the first connection
-	tracks    []*track
+	sections map[string]sfu.Media // owned by the turn: the client's latest offer, by mid
+
+	up atomic.Bool // the transport is connected at present
+
+	mu       sync.Mutex
+	dropped  bool
+	peer     peer      // nil before the first exchange
+	upSince  time.Time // when the transport came up last; zero before the first time
+	estimate uint64    // fixed from outside, 0 for none
+	request  inProgress
+	waits    []deadline // of the request in progress
+	tracks   []*track
+}
+
+// inProgress is the request whose turn it is.
+type inProgress struct {
+	operation string // empty for none
+	since     time.Time
 }
 
 // track is one entry of GET. It stays listed after its end (contract 1.6).
@@ -42,12 +59,13 @@ type track struct {
 	name      string
 	publisher string      // session id of the publisher, remote only
 	source    publication // own for local, the publisher's for remote
+	since     time.Time   // when it was made
 
-	life life // guarded by Session.mu
+	sub subscription // remote only
 
-	// owned by the sweeper, local only
-	packets uint64
-	heard   time.Time // when packets last grew
+	// guarded by Session.mu
+	life      life
+	simulcast *wire.Simulcast // remote only: the choice in force, as the client wrote it
 }
 
 type life int
@@ -62,6 +80,16 @@ const (
 type listed struct {
 	*track
 	life life
+
+	simulcast *wire.Simulcast
+}
+
+// status is what GET says of a track.
+func (t listed) status() string {
+	if t.life == lifeOpen && !t.ended() {
+		return wire.StatusActive
+	}
+	return wire.StatusInactive
 }
 
 func newSession(r *Registry, app *App) *Session {
@@ -71,15 +99,51 @@ func newSession(r *Registry, app *App) *Session {
 		app:     app,
 		reg:     r,
 		created: r.clock.Now(),
+		limiter: rate.NewLimiter(rate.Limit(r.Rules().RateLimit), r.Rules().RateLimit),
 		turn:    make(chan struct{}, 1),
 		gone:    make(chan struct{}),
 	}
 }
 
-// takeTurn waits for the requests before this one. A channel serves its senders in the order in which they came.
-func (s *Session) takeTurn(ctx context.Context) error {
+// withinRate refuses what is over the rate limit: it counts every request on the session, reads too (contract 6, 9.3).
+func (s *Session) withinRate() error {
+	if s.reg.mode == ModeDev {
+		return nil
+	}
+	most := s.reg.Rules().RateLimit
+	if s.limiter.Burst() != most {
+		s.limiter.SetLimit(rate.Limit(most))
+		s.limiter.SetBurst(most)
+	}
+	if s.limiter.Allow() {
+		return nil
+	}
+	return wire.Refuse(wire.RateLimited, "session %s: more than %d requests within a second; wait a moment and batch tracks "+
+		"into one request", s.id, most)
+}
+
+// takeTurn waits for the requests before this one. A channel serves its senders in the order in which they came. Strict
+// mode refuses an overlap instead, which the client should not have made (contract 2.2).
+func (s *Session) takeTurn(ctx context.Context, operation string) error {
+	select {
+	case <-s.gone:
+		return refuseUnknown(s.id, s.app.id)
+	default:
+	}
 	select {
 	case s.turn <- struct{}{}:
+		s.begin(operation)
+		return nil
+	default:
+	}
+	overlap := s.overlap(operation)
+	if s.reg.mode == ModeStrict {
+		return overlap
+	}
+	s.reg.log.Warn("overlap", "session", s.id, "explain", overlap.Explain)
+	select {
+	case s.turn <- struct{}{}:
+		s.begin(operation)
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -88,7 +152,41 @@ func (s *Session) takeTurn(ctx context.Context) error {
 	}
 }
 
-func (s *Session) giveTurn() { <-s.turn }
+// overlap says which two requests meet.
+func (s *Session) overlap(operation string) *wire.Error {
+	s.mu.Lock()
+	busy := s.request
+	s.mu.Unlock()
+	if busy.operation == "" {
+		busy = inProgress{"another request", s.reg.clock.Now()} // it is beginning or ending at this moment
+	}
+	return wire.Refuse(wire.Overlap, "%s came while %s of %s ago is in progress on session %s; send the requests of one "+
+		"session one after another", operation, busy.operation, s.reg.clock.Now().Sub(busy.since).Round(time.Millisecond), s.id)
+}
+
+func (s *Session) begin(operation string) {
+	now := s.reg.clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.request = inProgress{operation, now}
+}
+
+func (s *Session) giveTurn() {
+	s.mu.Lock()
+	s.request, s.waits = inProgress{}, nil
+	s.mu.Unlock()
+	<-s.turn
+}
+
+// newWait makes the timer of a rule that the request in progress waits under.
+func (s *Session) newWait(rule string, d time.Duration) clock.Timer {
+	timer := s.reg.clock.NewTimer(d)
+	due := s.reg.clock.Now().Add(d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waits = append(s.waits, deadline{rule: rule, due: due})
+	return timer
+}
 
 // situation is where the session stands in the state table; changed is closed when the transport moves on, and is nil
 // before there is one.
@@ -126,7 +224,7 @@ func (s *Session) admit(ctx context.Context, op operation, badSDP error) error {
 			return refuse(c.problem, op, s.id, t, sig)
 		}
 		if timer == nil {
-			timer = s.reg.clock.NewTimer(s.reg.rules.TransportWait)
+			timer = s.newWait(ruleTransportWait, s.reg.Rules().TransportWait)
 			defer timer.Stop()
 		}
 		select {
@@ -155,7 +253,11 @@ func (s *Session) negotiate(op string, exchange func(peer) error) error {
 	if p := s.currentPeer(); p != nil {
 		return translate(exchange(p), op, s.id)
 	}
-	p, err := s.reg.engine.NewPeer()
+	newPeer := s.reg.engine.NewPeer
+	if s.thirdParty {
+		newPeer = s.reg.engine.NewFullPeer
+	}
+	p, err := newPeer()
 	if err != nil {
 		return translate(err, op, s.id)
 	}
@@ -167,6 +269,27 @@ func (s *Session) negotiate(op string, exchange func(peer) error) error {
 	}
 	s.reg.start(func() { s.watch(p) })
 	return nil
+}
+
+// answer runs one exchange that the client's offer begins, and remembers the offer's sections: tracks/new may name them
+// later.
+func (s *Session) answer(op string, offer description, plan answerPlan) (out answered, err error) {
+	err = s.negotiate(op, func(p peer) (err error) {
+		out, err = p.Answer(offer, plan)
+		return err
+	})
+	if err == nil {
+		s.sections = byMid(offer)
+	}
+	return out, err
+}
+
+func byMid(d description) map[string]sfu.Media {
+	sections := map[string]sfu.Media{}
+	for _, media := range d.Media() {
+		sections[media.Mid] = media
+	}
+	return sections
 }
 
 func (s *Session) currentPeer() peer {
@@ -183,16 +306,30 @@ func (s *Session) attach(p peer) bool {
 		return false
 	}
 	s.peer = p
+	if s.estimate != 0 {
+		p.FixEstimate(s.estimate) // under mu, so that no newer value is overtaken; it stores a number
+	}
 	return true
+}
+
+// fixEstimate holds for the Peer that is there, and for the one to come.
+func (s *Session) fixEstimate(bitrate uint64) {
+	s.mu.Lock()
+	s.estimate = bitrate
+	p := s.peer
+	s.mu.Unlock()
+	if p != nil {
+		p.FixEstimate(bitrate)
+	}
 }
 
 // record adds tracks that an exchange made, and publishes the local ones.
 func (s *Session) record(tracks []*track) {
 	now := s.reg.clock.Now()
-	for _, t := range tracks {
-		t.packets, t.heard = t.source.Packets(), now
-	}
 	s.mu.Lock()
+	for _, t := range tracks {
+		t.since = now
+	}
 	s.tracks = append(s.tracks, tracks...)
 	s.mu.Unlock()
 	for _, t := range tracks {
@@ -200,6 +337,27 @@ func (s *Session) record(tracks []*track) {
 			s.reg.publish(s, t.name, t.source)
 		}
 	}
+	s.reg.nudge()
+}
+
+// replace puts a pulled track in the place of the one that its mid carried so far, if any.
+func (s *Session) replace(t *track) {
+	t.since = s.reg.clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.tracks, func(old *track) bool { return old.remote && old.mid == t.mid && old.life == lifeOpen })
+	if i < 0 {
+		s.tracks = append(s.tracks, t)
+		return
+	}
+	s.tracks[i] = t
+}
+
+// choose notes a pulled track's new choice of layers.
+func (s *Session) choose(t *track, choice *wire.Simulcast) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.simulcast = choice
 }
 
 // retire ends tracks; a collected one can still be closed, but not the other way round. Open local ones are hidden from
@@ -228,20 +386,13 @@ func (s *Session) list() []listed {
 	defer s.mu.Unlock()
 	list := make([]listed, 0, len(s.tracks))
 	for _, t := range s.tracks {
-		list = append(list, listed{t, t.life})
+		list = append(list, listed{t, t.life, t.simulcast})
 	}
 	return list
 }
 
 // ended reports whether the media behind a track is over for good.
-func (t *track) ended() bool {
-	select {
-	case <-t.source.Done():
-		return true
-	default:
-		return false
-	}
-}
+func (t *track) ended() bool { return closed(t.source.Done()) }
 
 // state answers GET.
 func (s *Session) state() (*wire.SessionState, error) {
@@ -251,12 +402,9 @@ func (s *Session) state() (*wire.SessionState, error) {
 	list := s.list()
 	state := &wire.SessionState{Tracks: make([]wire.TrackState, 0, len(list)), DataChannels: []wire.DataChannelState{}}
 	for _, t := range list {
-		entry := wire.TrackState{Location: wire.LocationLocal, Mid: t.mid, TrackName: t.name, Status: wire.StatusInactive}
+		entry := wire.TrackState{Location: wire.LocationLocal, Mid: t.mid, TrackName: t.name, Status: t.status()}
 		if t.remote {
 			entry.Location, entry.SessionID = wire.LocationRemote, t.publisher
-		}
-		if t.life == lifeOpen && !t.ended() {
-			entry.Status = wire.StatusActive
 		}
 		state.Tracks = append(state.Tracks, entry)
 	}

@@ -9,8 +9,13 @@ type operation int
 
 const (
 	opPush operation = iota
+	opPushWithoutOffer
 	opPull
+	opPullWithOffer
+	opPullInto
+	opUpdate
 	opRenegotiate
+	opRenegotiateOffer
 	opCloseForced
 	opCloseNegotiated
 	opRead
@@ -18,8 +23,9 @@ const (
 )
 
 func (o operation) String() string {
-	return [...]string{"tracks/new push", "tracks/new pull", "renegotiate", "tracks/close forced",
-		"tracks/close negotiated", "GET"}[o]
+	return [...]string{"tracks/new push", "tracks/new push without an offer", "tracks/new pull", "tracks/new pull with an offer",
+		"tracks/new pull into a transceiver", "tracks/update", "renegotiate", "renegotiate with an offer",
+		"tracks/close forced", "tracks/close negotiated", "GET"}[o]
 }
 
 // transport is the state of a session's connection (contract 2.1).
@@ -78,21 +84,48 @@ var (
 	gone      = cell{act: actRefuse, problem: wire.SessionGone}
 	overlap   = cell{act: actRefuse, problem: wire.SDPOutOfOrder}
 	noOffer   = cell{act: actRefuse, problem: wire.SDPNoOfferPending}
+	notReady  = cell{act: actRefuse, problem: wire.SessionNotReady}
+	notAnswer = cell{act: actRefuse, problem: wire.AnswerExpected}
 	stateRows = [operations]stateRow{
 		opPush: {
 			stable:  [transports]cell{run, wait, run, wait, gone},
 			pending: overlap,
 			source:  "contract 2.2 row 1; lost and code of the overlap: its decision paragraph",
 		},
+		opPushWithoutOffer: {
+			stable:  [transports]cell{run, wait, run, wait, gone},
+			pending: overlap,
+			source:  "contract 1.3 case E, 2.2 as row 1: it makes the SFU offer, or names sections of an exchange before",
+		},
 		opPull: {
 			stable:  [transports]cell{run, wait, run, wait, gone},
 			pending: overlap,
 			source:  "contract 2.2 row 2; lost and code of the overlap: its decision paragraph",
 		},
+		opPullWithOffer: {
+			stable:  [transports]cell{run, wait, run, wait, gone},
+			pending: overlap,
+			source:  "contract 2.2 row 3; lost and code of the overlap: its decision paragraph",
+		},
+		opPullInto: {
+			stable:  [transports]cell{run, wait, run, wait, gone},
+			pending: overlap,
+			source:  "contract 1.3 case C, 2.2 as row 2; pending: its decision paragraph names tracks/new as a whole",
+		},
+		opUpdate: {
+			stable:  [transports]cell{notReady, wait, run, wait, gone},
+			pending: run,
+			source:  "contract 2.2 row 5; new, lost and pending: its decision paragraph",
+		},
 		opRenegotiate: {
 			stable:  [transports]cell{noOffer, noOffer, noOffer, noOffer, gone},
 			pending: run,
 			source:  "contract 2.2 row 4, 1.4; never negotiated is 406 by contract 1.0",
+		},
+		opRenegotiateOffer: {
+			stable:  [transports]cell{overlap, run, run, run, gone},
+			pending: notAnswer,
+			source:  "contract 1.4; never negotiated is 406 as row 4; without connection is what an ICE restart is for, inferred",
 		},
 		opCloseForced: {
 			stable:  [transports]cell{run, wait, run, wait, gone},

@@ -12,18 +12,24 @@ func TestEveryCellOfTheStateTable(t *testing.T) {
 	const (
 		yes       = "yes"
 		waits     = "waits then 425 session_error"
+		tooEarly  = "425 session_error"
 		overlaps  = "406 invalid_session_description"
 		goneText  = "410 session_error"
 		columnsNo = int(transports) + 1
 	)
 	want := map[operation][columnsNo]string{
 		//                 new       negotiating connected lost      gone      offer pending
-		opPush:            {yes, waits, yes, waits, goneText, overlaps},
-		opPull:            {yes, waits, yes, waits, goneText, overlaps},
-		opRenegotiate:     {overlaps, overlaps, overlaps, overlaps, goneText, yes},
-		opCloseForced:     {yes, waits, yes, waits, goneText, yes},
-		opCloseNegotiated: {overlaps, waits, yes, waits, goneText, overlaps},
-		opRead:            {yes, yes, yes, yes, goneText, yes},
+		opPush:             {yes, waits, yes, waits, goneText, overlaps},
+		opPushWithoutOffer: {yes, waits, yes, waits, goneText, overlaps},
+		opPull:             {yes, waits, yes, waits, goneText, overlaps},
+		opPullWithOffer:    {yes, waits, yes, waits, goneText, overlaps},
+		opPullInto:         {yes, waits, yes, waits, goneText, overlaps},
+		opUpdate:           {tooEarly, waits, yes, waits, goneText, yes},
+		opRenegotiate:      {overlaps, overlaps, overlaps, overlaps, goneText, yes},
+		opRenegotiateOffer: {overlaps, yes, yes, yes, goneText, "406 invalid_params"},
+		opCloseForced:      {yes, waits, yes, waits, goneText, yes},
+		opCloseNegotiated:  {overlaps, waits, yes, waits, goneText, overlaps},
+		opRead:             {yes, yes, yes, yes, goneText, yes},
 	}
 	if len(want) != int(operations) {
 		t.Fatalf("%d operations expected, the table has %d", len(want), operations)

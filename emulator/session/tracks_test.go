@@ -250,15 +250,28 @@ func TestForcedCloseRunsBesideAPendingOffer(t *testing.T) {
 func TestOfferInRenegotiate(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		publisher, id := b.publisher("cam"), b.newSession()
-		offer := func() error {
-			_, err := b.Renegotiate(t.Context(), b.app, id, &wire.RenegotiateRequest{SessionDescription: offerOf("0 video recvonly")})
-			return err
+		offer := func(sdp string) (*wire.RenegotiateResponse, error) {
+			return b.Renegotiate(t.Context(), b.app, id, &wire.RenegotiateRequest{SessionDescription: offerOf(sdp)})
 		}
-		wantProblem(t, offer(), wire.NotEmulated)
+		_, err := offer("0 video recvonly")
+		wantProblem(t, err, wire.SDPOutOfOrder)
 		if _, err := b.pull(t.Context(), id, remote(publisher, "cam")); err != nil {
 			t.Fatal(err)
 		}
-		wantProblem(t, offer(), wire.AnswerExpected)
+		for _, sdp := range []string{"0 video recvonly", ""} {
+			_, err = offer(sdp)
+			wantProblem(t, err, wire.AnswerExpected)
+		}
+		if err := b.answer(id); err != nil {
+			t.Fatal(err)
+		}
+		// Not connected: an ICE restart is for that.
+		out, err := offer("0 video recvonly")
+		if err != nil || *out.SessionDescription != (wire.SessionDescription{Type: "answer", SDP: "answer"}) {
+			t.Errorf("%+v, %v", out, err)
+		}
+		_, err = offer("no ufrag")
+		wantProblem(t, err, wire.SDPNoUfrag)
 	})
 }
 

@@ -24,7 +24,10 @@ const (
 	OfferExpected
 	AnswerExpected
 	CloseWithoutOffer
+	MissingKind
+	SimulcastInvalid
 	NotEmulated
+	RateLimited
 	SessionNotReady
 	SessionGone
 	SDPUnparsable
@@ -34,19 +37,34 @@ const (
 	SDPCodecMissing
 	SDPOutOfOrder
 	SDPNoOfferPending
+	Overlap
+	OverlapConflict
 	TrackNotFound
 	TrackEmpty
 	TrackRepeated
 	TrackNotSending
+	TrackNoReceiver
+	TrackKindDiffers
+	TrackCodecDiffers
 	TrackNotOpen
+	UpdateNotSimulcast
+	UpdateNoTrack
+	UpdateLocalTrack
+	UpdateKindDiffers
+	UpdateCodecDiffers
 	Internal
+	RetryLater
+	TemporarilyUnavailable
+	TransportUnavailable
+	BackendFailed
 	problems // number of rows
 )
 
 // Row is one error of the API: its code, the HTTP status it has at top level (0 where only items use it), its text
-// (with blanks in the form of package fmt) and where all that comes from.
+// (with blanks in the form of package fmt), where all that comes from, and the rule that explanations name.
 type Row struct {
 	Problem Problem
+	Rule    string // such as TRK-1; rows of one rule differ in wording only
 	Code    string
 	Status  int
 	Text    string
@@ -64,39 +82,56 @@ func Catalogue() []Row {
 }
 
 var catalogue = [problems]Row{
-	Unauthorized:          {Code: "unauthorized", Status: 401, Text: "Unauthorized", Source: "contract 1.2, 9.2; text inferred"},
-	AppNotFound:           {Code: "not_found", Status: 404, Text: "App not found. If the app was created just now, wait a moment and try again", Source: "contract 1.2; wording inferred"},
-	RouteNotFound:         {Code: "not_found", Status: 404, Text: "Not found", Source: "contract 1.14, inferred"},
-	MethodNotAllowed:      {Code: "method_not_allowed", Status: 405, Text: "Method not allowed", Source: "contract 1.14, inferred"},
-	SessionVerbReserved:   {Code: "method_not_allowed", Status: 405, Text: "Method not allowed: this verb is reserved for future WHIP/WHEP support", Source: "contract 1.8; code and wording inferred"},
-	BodyTooLarge:          {Code: "payload_too_large", Status: 413, Text: "Payload too large", Source: "contract 1.2, status and text inferred"},
-	BodyUndecodable:       {Code: "decoding_error", Status: 400, Text: "The request could not be decoded.", Source: "contract 1.2"},
-	BodyFieldsInvalid:     {Code: "decoding_error", Status: 400, Text: "JSON body validation error: %s", Source: "contract 1.2, recorded for track items"},
-	NewSessionBodyInvalid: {Code: "decoding_error", Status: 400, Text: "Body JSON validation error: %s", Source: "contract 1.1, recorded"},
-	NoTracks:              {Code: "invalid_params", Status: 406, Text: "Expecting at least 1 track in the request", Source: "contract 1.2, recorded"},
-	TooManyTracks:         {Code: "invalid_params", Status: 406, Text: "Expecting at most %d track in the request", Source: "contract 6; text as adapters have it"},
-	MissingMid:            {Code: "invalid_params", Status: 406, Text: "tracks[%d]: Missing mid in track", Source: "contract 1.2, recorded"},
-	MissingTrackName:      {Code: "invalid_params", Status: 406, Text: "tracks[%d]: Missing trackName in track", Source: "contract 1.0 step 6, inferred"},
-	MissingSessionID:      {Code: "invalid_params", Status: 406, Text: "tracks[%d]: Missing sessionId in track", Source: "contract 1.0 step 6, inferred"},
-	UnknownLocation:       {Code: "invalid_params", Status: 406, Text: "tracks[%d]: Invalid location in track", Source: "contract 1.0 step 6, inferred"},
-	MixedLocations:        {Code: "invalid_params", Status: 406, Text: "Pushing and Pulling tracks in the same request is unsupported", Source: "contract 1.2, 1.3; beginning and end recorded for datachannels/new"},
-	OfferExpected:         {Code: "invalid_params", Status: 406, Text: "sessionDescription.type=offer is expected", Source: "contract 1.2; inferred from the text for answers"},
-	AnswerExpected:        {Code: "invalid_params", Status: 406, Text: "sessionDescription.type=answer is expected", Source: "contract 1.2, 1.4, recorded"},
-	CloseWithoutOffer:     {Code: "invalid_params", Status: 406, Text: "Missing sessionDescription: it is required unless force is true", Source: "contract 1.6; text inferred"},
-	NotEmulated:           {Code: "invalid_params", Status: 406, Text: "%s is not emulated yet", Source: "callsemu: an operation that the emulator lacks"},
-	SessionNotReady:       {Code: "session_error", Status: 425, Text: "Session is not ready yet. Please ensure the PeerConnection is connected before making this request", Source: "contract 1.2, recorded"},
-	SessionGone:           {Code: "session_error", Status: 410, Text: "Session appears to be disconnected. Please check if the PeerConnection is connected.", Source: "contract 1.2, 1.7, recorded"},
-	SDPUnparsable:         {Code: "invalid_session_description", Status: 400, Text: "The session description could not be parsed", Source: "contract 1.2; wording inferred"},
-	SDPLineEnd:            {Code: "invalid_session_description", Status: 400, Text: "The session description could not be parsed. A missing line termination at the end of the SDP is a common cause", Source: "contract 1.2, 1.3; hint recorded, wording ours"},
-	SDPNoUfrag:            {Code: "invalid_session_description", Status: 400, Text: "SDP contains no ice-ufrag", Source: "contract 1.2, recorded"},
-	SDPMismatch:           {Code: "invalid_session_description", Status: 406, Text: "The session description does not fit the session", Source: "contract 1.0 step 8, text inferred"},
-	SDPCodecMissing:       {Code: "invalid_session_description", Status: 406, Text: "The subscriber's SDP is missing the published track's codec", Source: "contract 1.4; status inferred"},
-	SDPOutOfOrder:         {Code: "invalid_session_description", Status: 406, Text: "The session cannot be modified in its current signaling state", Source: "contract 2.2; text inferred"},
-	SDPNoOfferPending:     {Code: "invalid_session_description", Status: 406, Text: "No offer of the session is waiting for an answer", Source: "contract 1.4; text inferred"},
-	TrackNotFound:         {Code: "not_found_track_error", Text: "Track not found on remote peer. Make sure the publisher peer is connected and sending packets for this track", Source: "contract 1.2, recorded"},
-	TrackEmpty:            {Code: "empty_track_error", Text: "No track data from remote peer. Make sure the publisher peer is connected and sending packets for this track", Source: "contract 1.2, recorded"},
-	TrackRepeated:         {Code: "repeated_local_track_error", Text: "A track with this name is already published on the session", Source: "contract 1.2, 10 Q8, inferred"},
-	TrackNotSending:       {Code: "track_error", Text: "The session description has no sending media section with this mid", Source: "contract 1.2, 10 Q8, inferred"},
-	TrackNotOpen:          {Code: "close_track_error", Text: "Track doesn't exist or was already closed", Source: "contract 1.6"},
-	Internal:              {Code: "internal_error", Status: 500, Text: "Backend error", Source: "contract 1.2, recorded"},
+	Unauthorized:           {Rule: "AUTH-1", Code: "unauthorized", Status: 401, Text: "Unauthorized", Source: "contract 1.2, 9.2; text inferred"},
+	AppNotFound:            {Rule: "AUTH-2", Code: "not_found", Status: 404, Text: "App not found. If the app was created just now, wait a moment and try again", Source: "contract 1.2; wording inferred"},
+	RouteNotFound:          {Rule: "HTTP-1", Code: "not_found", Status: 404, Text: "Not found", Source: "contract 1.14, inferred"},
+	MethodNotAllowed:       {Rule: "HTTP-2", Code: "method_not_allowed", Status: 405, Text: "Method not allowed", Source: "contract 1.14, inferred"},
+	SessionVerbReserved:    {Rule: "HTTP-3", Code: "method_not_allowed", Status: 405, Text: "Method not allowed: this verb is reserved for future WHIP/WHEP support", Source: "contract 1.8; code and wording inferred"},
+	BodyTooLarge:           {Rule: "HTTP-4", Code: "payload_too_large", Status: 413, Text: "Payload too large", Source: "contract 1.2, status and text inferred"},
+	BodyUndecodable:        {Rule: "BODY-1", Code: "decoding_error", Status: 400, Text: "The request could not be decoded.", Source: "contract 1.2"},
+	BodyFieldsInvalid:      {Rule: "BODY-2", Code: "decoding_error", Status: 400, Text: "JSON body validation error: %s", Source: "contract 1.2, recorded for track items"},
+	NewSessionBodyInvalid:  {Rule: "BODY-3", Code: "decoding_error", Status: 400, Text: "Body JSON validation error: %s", Source: "contract 1.1, recorded"},
+	NoTracks:               {Rule: "PAR-1", Code: "invalid_params", Status: 406, Text: "Expecting at least 1 track in the request", Source: "contract 1.2, recorded"},
+	TooManyTracks:          {Rule: "PAR-2", Code: "invalid_params", Status: 406, Text: "Expecting at most %d track in the request", Source: "contract 6; text as adapters have it"},
+	MissingMid:             {Rule: "PAR-3", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Missing mid in track", Source: "contract 1.2, recorded"},
+	MissingTrackName:       {Rule: "PAR-4", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Missing trackName in track", Source: "contract 1.0 step 6, inferred"},
+	MissingSessionID:       {Rule: "PAR-5", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Missing sessionId in track", Source: "contract 1.0 step 6, inferred"},
+	UnknownLocation:        {Rule: "PAR-6", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Invalid location in track", Source: "contract 1.0 step 6, inferred"},
+	MixedLocations:         {Rule: "PAR-7", Code: "invalid_params", Status: 406, Text: "Pushing and Pulling tracks in the same request is unsupported", Source: "contract 1.2, 1.3; beginning and end recorded for datachannels/new"},
+	OfferExpected:          {Rule: "PAR-8", Code: "invalid_params", Status: 406, Text: "sessionDescription.type=offer is expected", Source: "contract 1.2; inferred from the text for answers"},
+	AnswerExpected:         {Rule: "PAR-9", Code: "invalid_params", Status: 406, Text: "sessionDescription.type=answer is expected", Source: "contract 1.2, 1.4, recorded"},
+	CloseWithoutOffer:      {Rule: "PAR-10", Code: "invalid_params", Status: 406, Text: "Missing sessionDescription: it is required unless force is true", Source: "contract 1.6; text inferred"},
+	MissingKind:            {Rule: "PAR-11", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Missing kind in track", Source: "contract 1.3 case E; text inferred"},
+	SimulcastInvalid:       {Rule: "PAR-12", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Invalid simulcast in track", Source: "contract 1.3, 3.5; text inferred"},
+	NotEmulated:            {Rule: "EMU-1", Code: "invalid_params", Status: 406, Text: "%s is not emulated yet", Source: "callsemu: an operation that the emulator lacks"},
+	RateLimited:            {Rule: "HTTP-5", Code: "retryable_transient_error", Status: 429, Text: "Too many requests on this session. Please slow down", Source: "contract 6, 9.3; status, code and text inferred"},
+	SessionNotReady:        {Rule: "SES-1", Code: "session_error", Status: 425, Text: "Session is not ready yet. Please ensure the PeerConnection is connected before making this request", Source: "contract 1.2, recorded"},
+	SessionGone:            {Rule: "SES-2", Code: "session_error", Status: 410, Text: "Session appears to be disconnected. Please check if the PeerConnection is connected.", Source: "contract 1.2, 1.7, recorded"},
+	SDPUnparsable:          {Rule: "SDP-1", Code: "invalid_session_description", Status: 400, Text: "The session description could not be parsed", Source: "contract 1.2; wording inferred"},
+	SDPLineEnd:             {Rule: "SDP-2", Code: "invalid_session_description", Status: 400, Text: "The session description could not be parsed. A missing line termination at the end of the SDP is a common cause", Source: "contract 1.2, 1.3; hint recorded, wording ours"},
+	SDPNoUfrag:             {Rule: "SDP-3", Code: "invalid_session_description", Status: 400, Text: "SDP contains no ice-ufrag", Source: "contract 1.2, recorded"},
+	SDPMismatch:            {Rule: "SDP-4", Code: "invalid_session_description", Status: 406, Text: "The session description does not fit the session", Source: "contract 1.0 step 8, text inferred"},
+	SDPCodecMissing:        {Rule: "SDP-5", Code: "invalid_session_description", Status: 406, Text: "The subscriber's SDP is missing the published track's codec", Source: "contract 1.4; status inferred"},
+	SDPOutOfOrder:          {Rule: "SDP-6", Code: "invalid_session_description", Status: 406, Text: "The session cannot be modified in its current signaling state", Source: "contract 2.2; text inferred"},
+	SDPNoOfferPending:      {Rule: "SDP-7", Code: "invalid_session_description", Status: 406, Text: "No offer of the session is waiting for an answer", Source: "contract 1.4; text inferred"},
+	Overlap:                {Rule: "SER-1", Code: "signaling_state_not_stable", Status: 406, Text: "Another request is modifying the session", Source: "contract 1.2, 2.2; text inferred"},
+	OverlapConflict:        {Rule: "SER-1", Code: "signaling_state_not_stable", Status: 409, Text: "The session is being modified by another request", Source: "contract 1.2; seen by one client, here for faults only; text inferred"},
+	TrackNotFound:          {Rule: "TRK-1", Code: "not_found_track_error", Text: "Track not found on remote peer. Make sure the publisher peer is connected and sending packets for this track", Source: "contract 1.2, recorded"},
+	TrackEmpty:             {Rule: "TRK-3", Code: "empty_track_error", Text: "No track data from remote peer. Make sure the publisher peer is connected and sending packets for this track", Source: "contract 1.2, recorded"},
+	TrackRepeated:          {Rule: "TRK-5", Code: "repeated_local_track_error", Text: "A track with this name is already published on the session", Source: "contract 1.2, 10 Q8, inferred"},
+	TrackNotSending:        {Rule: "TRK-6", Code: "track_error", Text: "The session description has no sending media section with this mid", Source: "contract 1.2, 10 Q8, inferred"},
+	TrackNoReceiver:        {Rule: "TRK-7", Code: "track_error", Text: "The session description has no free receiving media section for this track", Source: "contract 1.3 case D, 10 Q17, inferred"},
+	TrackKindDiffers:       {Rule: "TRK-8", Code: "track_error", Text: "The track is of another kind than the media section", Source: "contract 1.3 cases C and D, inferred"},
+	TrackCodecDiffers:      {Rule: "TRK-9", Code: "track_error", Text: "The media section does not accept the track's codec", Source: "contract 1.3 case C, inferred"},
+	TrackNotOpen:           {Rule: "TRK-10", Code: "close_track_error", Text: "Track doesn't exist or was already closed", Source: "contract 1.6"},
+	UpdateNotSimulcast:     {Rule: "UPD-1", Code: "update_track_error", Text: "The track is not configured for simulcast, no updates applicable.", Source: "contract 1.2, 1.5, recorded"},
+	UpdateNoTrack:          {Rule: "UPD-2", Code: "update_track_error", Text: "The session receives no track on this mid", Source: "contract 1.5, inferred"},
+	UpdateLocalTrack:       {Rule: "UPD-3", Code: "update_track_error", Text: "Only tracks that the session receives can be updated", Source: "contract 1.5; text inferred"},
+	UpdateKindDiffers:      {Rule: "UPD-4", Code: "update_track_error", Text: "The new track is of another kind than the present one", Source: "contract 1.5, 10 Q25, inferred"},
+	UpdateCodecDiffers:     {Rule: "UPD-5", Code: "update_track_error", Text: "The session has not accepted the new track's codec on this mid", Source: "contract 1.5, 10 Q25, inferred"},
+	Internal:               {Rule: "SRV-1", Code: "internal_error", Status: 500, Text: "Backend error", Source: "contract 1.2, recorded"},
+	RetryLater:             {Rule: "SRV-2", Code: "retryable_transient_error", Status: 503, Text: "A transient error occurred. Please try again", Source: "contract 1.2; status and text inferred, here for faults only"},
+	TemporarilyUnavailable: {Rule: "SRV-3", Code: "temporarily_unavailable_error", Status: 503, Text: "The service is temporarily unavailable", Source: "contract 1.2; status and text inferred, here for faults only"},
+	TransportUnavailable:   {Rule: "SRV-4", Code: "transport_unavailable_error", Status: 503, Text: "The transport is unavailable", Source: "contract 1.2; status and text inferred, here for faults only"},
+	BackendFailed:          {Rule: "SRV-5", Code: "backend_error", Status: 503, Text: "The backend failed", Source: "contract 1.2; status and text inferred, here for faults only"},
 }

@@ -50,6 +50,7 @@ func TestMalformedBodies(t *testing.T) {
 		{"description is a list", tracks, `{"sessionDescription":[],"tracks":[]}`, fields + "sessionDescription"},
 		{"two faulty fields", tracks, `{"tracks":1,"autoDiscover":1}`, fields + "tracks,autoDiscover"},
 		{"empty object for an answer", renegotiate, `{}`, fields + "sessionDescription"},
+		{"update item is a string", func() any { return new(UpdateTracksRequest) }, `{"tracks":[{"mid":"0"},"1"]}`, fields + "1"},
 		{"force is a string", closing, `{"tracks":[{"mid":"0"}],"force":"yes"}`, fields + "force"},
 		{"mid is an object", closing, `{"tracks":[{"mid":{}}],"force":true}`, fields + "0"},
 	} {
@@ -109,7 +110,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"tracks":[{"trackName":"a","simulcast":{}}],"sessionDescription":{"type":"offer","sdp":""}}`))
 	f.Add([]byte(`{"tracks":[null,1,"",[],{}],"autoDiscover":null}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, into := range []any{new(NewSessionRequest), new(TracksRequest), new(RenegotiateRequest), new(CloseTracksRequest)} {
+		for _, into := range []any{new(NewSessionRequest), new(TracksRequest), new(RenegotiateRequest), new(UpdateTracksRequest), new(CloseTracksRequest)} {
 			err := Decode(body, into)
 			if err != nil {
 				if err.Code != "decoding_error" {

@@ -1,6 +1,9 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Error is a failed request, or the failure of one item. As JSON it is {"errorCode","errorDescription"}.
 type Error struct {
@@ -8,7 +11,9 @@ type Error struct {
 	Status      int     `json:"-"` // HTTP status at top level; 0 for a row that only items use
 	Code        string  `json:"errorCode"`
 	Description string  `json:"errorDescription"`
-	Explain     string  `json:"-"` // for the log: what broke which rule, with ids, and the cure; never sent
+	// Explain is for people: the rule's id, a colon, the fact that broke it with ids and ages, and the cure. No body
+	// carries it; it goes into the log and the header X-Emu-Explain.
+	Explain string `json:"-"`
 }
 
 // Error gives code, text and explanation in one line, for logs.
@@ -28,8 +33,30 @@ func Refuse(p Problem, explain string, args ...any) *Error {
 		Status:      row.Status,
 		Code:        row.Code,
 		Description: row.Text,
-		Explain:     fmt.Sprintf(explain, args...),
+		Explain:     row.Rule + ": " + fmt.Sprintf(explain, args...),
 	}
+}
+
+// Under names another rule in the explanation than the row's own: one row may have several causes.
+func (e *Error) Under(rule string) *Error {
+	_, fact, _ := strings.Cut(e.Explain, ": ")
+	e.Explain = rule + ": " + fact
+	return e
+}
+
+// Failures are the failed items inside an answer of status 200, in their order. Every answer with items has them; they
+// are not in its JSON.
+type Failures struct {
+	Failed []*Error `json:"-"`
+}
+
+// Explanations lists why items failed, for the log and the header.
+func (f Failures) Explanations() []string {
+	list := make([]string, 0, len(f.Failed))
+	for _, e := range f.Failed {
+		list = append(list, e.Explain)
+	}
+	return list
 }
 
 // Fill puts values into the blanks of the row's text, such as an item's index.

@@ -1,9 +1,23 @@
 package wire
 
+import "strings"
+
 // Values of TrackObject.Location.
 const (
 	LocationLocal  = "local"  // published from this session
 	LocationRemote = "remote" // pulled into this session
+)
+
+// Values of TrackObject.Kind.
+const (
+	KindAudio = "audio"
+	KindVideo = "video"
+)
+
+// Values of Simulcast.PriorityOrdering and RidNotAvailable; empty counts as none (contract 3.5).
+const (
+	OrderNone         = "none"
+	OrderAsciibetical = "asciibetical"
 )
 
 // Values of SessionDescription.Type.
@@ -55,6 +69,10 @@ type TrackObject struct {
 	Simulcast                *Simulcast `json:"simulcast,omitempty"`
 }
 
+// MidByName is the name in a mid of the form "#name", which means the transceiver on which the session publishes that track
+// (contract 1.3 case C).
+func (t TrackObject) MidByName() (name string, ok bool) { return strings.CutPrefix(t.Mid, "#") }
+
 // Remote reports whether the item is a pull. Some clients leave location out; a sessionId then marks a pull
 // (contract 0.3; the mark is inferred).
 func (t TrackObject) Remote() bool {
@@ -74,14 +92,18 @@ type Simulcast struct {
 
 // TracksResponse answers tracks/new. SessionDescription is absent when every item failed (contract 1.3 H).
 type TracksResponse struct {
+	Failures                       `json:"-"`
 	RequiresImmediateRenegotiation bool                `json:"requiresImmediateRenegotiation"`
 	Tracks                         []TrackResult       `json:"tracks"`
 	SessionDescription             *SessionDescription `json:"sessionDescription,omitempty"`
 }
 
-// TrackResult is the outcome of one item. Fields in use: push {mid, trackName}; pull {sessionId, trackName, mid} and
-// simulcast when asked; close {mid}; a failed push or pull keeps its names and has an empty mid, which is written.
+// TrackResult is the outcome of one item. Fields in use: push {mid, trackName}, with kind and location where autoDiscover
+// made it; pull {sessionId, trackName, mid} and simulcast when asked; update {mid, sessionId, trackName}; close {mid}. A
+// failed push or pull keeps its names and has an empty mid, which is written.
 type TrackResult struct {
+	Location         string     `json:"location,omitempty"`
+	Kind             string     `json:"kind,omitempty"`
 	Mid              string     `json:"mid"`
 	SessionID        string     `json:"sessionId,omitempty"`
 	TrackName        string     `json:"trackName,omitempty"`
@@ -96,12 +118,35 @@ func (t TrackResult) Fail(e *Error) TrackResult {
 	return t
 }
 
+// UpdateTracksRequest is the body of tracks/update (contract 1.5). A sessionDescription that some clients send is not
+// looked at.
+type UpdateTracksRequest struct {
+	Tracks []UpdateTrack `json:"tracks,omitempty"`
+}
+
+// UpdateTrack changes what is sent on one mid of the session: to the track that sessionId and trackName name, and to the
+// layer that simulcast asks for. Without names it means the track that is there.
+type UpdateTrack struct {
+	Location  string     `json:"location,omitempty"`
+	Mid       string     `json:"mid,omitempty"`
+	SessionID string     `json:"sessionId,omitempty"`
+	TrackName string     `json:"trackName,omitempty"`
+	Simulcast *Simulcast `json:"simulcast,omitempty"`
+}
+
+// UpdateTracksResponse answers tracks/update. RequiresImmediateRenegotiation is always false; a failed item keeps its mid.
+type UpdateTracksResponse struct {
+	Failures                       `json:"-"`
+	RequiresImmediateRenegotiation bool          `json:"requiresImmediateRenegotiation"`
+	Tracks                         []TrackResult `json:"tracks"`
+}
+
 // RenegotiateRequest is the body of renegotiate (contract 1.4).
 type RenegotiateRequest struct {
 	SessionDescription *SessionDescription `json:"sessionDescription" wire:"required"`
 }
 
-// RenegotiateResponse is the object {} after an accepted answer.
+// RenegotiateResponse is the object {} after an accepted answer, and has the SFU's answer after an accepted offer.
 type RenegotiateResponse struct {
 	SessionDescription *SessionDescription `json:"sessionDescription,omitempty"`
 }
@@ -121,6 +166,7 @@ type CloseTrack struct {
 // CloseTracksResponse answers tracks/close. RequiresImmediateRenegotiation is always false; SessionDescription is the
 // answer of a negotiated close.
 type CloseTracksResponse struct {
+	Failures                       `json:"-"`
 	RequiresImmediateRenegotiation bool                `json:"requiresImmediateRenegotiation"`
 	Tracks                         []TrackResult       `json:"tracks"`
 	SessionDescription             *SessionDescription `json:"sessionDescription,omitempty"`

@@ -19,10 +19,17 @@ func (r *TracksRequest) Validate() *Error {
 		if err := track.validate(i, r.SessionDescription != nil); err != nil {
 			return err
 		}
+		if track.Remote() && r.AutoDiscover {
+			return Refuse(MixedLocations, "autoDiscover publishes what the offer sends, tracks[%d] is a pull; "+
+				"push and pull in separate requests", i)
+		}
 		if track.Remote() != r.Tracks[0].Remote() {
 			return Refuse(MixedLocations, "tracks[0] and tracks[%d] differ in location; "+
 				"push and pull in separate requests", i)
 		}
+	}
+	if r.AutoDiscover && r.SessionDescription == nil {
+		return Refuse(OfferExpected, "autoDiscover without a sessionDescription; send the offer whose tracks are to be named")
 	}
 	return wantOffer(r.SessionDescription)
 }
@@ -41,7 +48,47 @@ func (t TrackObject) validate(i int, hasSDP bool) *Error {
 			"read transceiver.mid after setLocalDescription", i).Fill(i)
 	}
 	if t.TrackName == "" {
-		return Refuse(MissingTrackName, "tracks[%d].trackName is empty", i).Fill(i)
+		return Refuse(MissingTrackName, "tracks[%d].trackName is empty; give the track a name", i).Fill(i)
+	}
+	if t.Remote() {
+		return t.Simulcast.validate(i)
+	}
+	if !hasSDP && t.Mid == "" && t.Kind != KindAudio && t.Kind != KindVideo {
+		return Refuse(MissingKind, "tracks[%d] is local, comes without SDP and names no mid, and its kind is %q; "+
+			"say audio or video, or send an offer", i, t.Kind).Fill(i)
+	}
+	return nil
+}
+
+func (s *Simulcast) validate(i int) *Error {
+	if s == nil {
+		return nil
+	}
+	for name, value := range map[string]string{"priorityOrdering": s.PriorityOrdering, "ridNotAvailable": s.RidNotAvailable} {
+		switch value {
+		case "", OrderNone, OrderAsciibetical:
+		default:
+			return Refuse(SimulcastInvalid, "tracks[%d].simulcast.%s is %q; use none or asciibetical", i, name, value).Fill(i)
+		}
+	}
+	return nil
+}
+
+// Validate checks that every item names a mid and a legal choice of layers. What the mid carries is the session's matter.
+func (r *UpdateTracksRequest) Validate() *Error {
+	if len(r.Tracks) == 0 {
+		return Refuse(NoTracks, "tracks is absent or empty; name at least one track to update")
+	}
+	for i, track := range r.Tracks {
+		switch {
+		case track.Location != "" && track.Location != LocationLocal && track.Location != LocationRemote:
+			return Refuse(UnknownLocation, "tracks[%d].location is %q; use remote", i, track.Location).Fill(i)
+		case track.Mid == "":
+			return Refuse(MissingMid, "tracks[%d].mid is absent or empty; tracks are updated by the receiving mid", i).Fill(i)
+		}
+		if err := track.Simulcast.validate(i); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -11,13 +11,14 @@ import (
 
 func TestCatalogueRowsAreComplete(t *testing.T) {
 	code := regexp.MustCompile(`^[a-z0-9][a-z0-9_]{0,79}$`) // what clients accept (contract 9.4)
+	rule := regexp.MustCompile(`^[A-Z]{3,4}-[1-9][0-9]?$`)
 	rows := Catalogue()
 	if len(rows) != int(problems) {
 		t.Fatalf("%d rows for %d problems", len(rows), problems)
 	}
 	seen := map[string]bool{}
 	for i, row := range rows {
-		if row.Problem != Problem(i) || !code.MatchString(row.Code) || row.Text == "" || row.Source == "" {
+		if row.Problem != Problem(i) || !code.MatchString(row.Code) || row.Text == "" || row.Source == "" || !rule.MatchString(row.Rule) {
 			t.Errorf("row %d is incomplete: %+v", i, row)
 		}
 		if row.Status != 0 && (row.Status < 400 || row.Status > 599) {
@@ -53,8 +54,11 @@ func TestRecordedTexts(t *testing.T) {
 
 func TestErrorInLogsAndThroughWrapping(t *testing.T) {
 	e := Refuse(MissingMid, "item %d has none", 3).Fill(3)
-	if got := e.Error(); got != "invalid_params: tracks[3]: Missing mid in track (item 3 has none)" {
+	if got := e.Error(); got != "invalid_params: tracks[3]: Missing mid in track (PAR-3: item 3 has none)" {
 		t.Errorf("logged as %q", got)
+	}
+	if got := Refuse(TrackNotFound, "no session %q", "s").Under("TRK-2").Explain; got != `TRK-2: no session "s"` {
+		t.Errorf("under another rule: %q", got)
 	}
 	var found *Error
 	if !errors.As(fmt.Errorf("outer: %w", e), &found) || found != e {
@@ -76,6 +80,12 @@ func TestShapesOfResponses(t *testing.T) {
 			`{"requiresImmediateRenegotiation":true,"tracks":[{"mid":"0","sessionId":"s","trackName":"a","simulcast":{"preferredRid":""}}],"sessionDescription":{"type":"offer","sdp":"v=0"}}`},
 		"failed pull": {TrackResult{SessionID: "s", TrackName: "a"}.Fail(&Error{Code: "c", Description: "d"}),
 			`{"mid":"","sessionId":"s","trackName":"a","errorCode":"c","errorDescription":"d"}`},
+		"explanations are not sent": {TracksResponse{Tracks: []TrackResult{}, Failures: Failures{[]*Error{Refuse(TrackEmpty, "why")}}},
+			`{"requiresImmediateRenegotiation":false,"tracks":[]}`},
+		"update": {UpdateTracksResponse{Tracks: []TrackResult{{Mid: "0", SessionID: "s", TrackName: "a"}}},
+			`{"requiresImmediateRenegotiation":false,"tracks":[{"mid":"0","sessionId":"s","trackName":"a"}]}`},
+		"autoDiscover": {TrackResult{Location: "local", Kind: "audio", Mid: "0", TrackName: "a"},
+			`{"location":"local","kind":"audio","mid":"0","trackName":"a"}`},
 		"renegotiate": {RenegotiateResponse{}, `{}`},
 		"close": {CloseTracksResponse{Tracks: []TrackResult{{Mid: "0"}}},
 			`{"requiresImmediateRenegotiation":false,"tracks":[{"mid":"0"}]}`},

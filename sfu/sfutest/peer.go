@@ -190,8 +190,11 @@ func (p *Peer) stateChanged(state webrtc.PeerConnectionState) {
 	p.bell.ring()
 }
 
-// Vanish cuts the peer's network without a word to the far end. It does not come back. ICE over TCP is not cut.
+// Vanish cuts the peer's network without a word to the far end, until Return. ICE over TCP is not cut.
 func (p *Peer) Vanish() { p.link.cut.Store(true) }
+
+// Return undoes Vanish. The peer's own ICE must not have failed meanwhile (Config.Failed).
+func (p *Peer) Return() { p.link.cut.Store(false) }
 
 // writeRTCP sends one RTCP packet.
 func (p *Peer) writeRTCP(packets ...rtcp.Packet) error {

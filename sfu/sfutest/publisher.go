@@ -282,7 +282,8 @@ func (b *Publisher) StreamID() string { return "sfutest" }
 // Kind is audio or video.
 func (b *Publisher) Kind() webrtc.RTPCodecType { return b.info.kind() }
 
-// Bind is called by pion when the answer is in.
+// Bind is called by pion when the answer is in. The payload type is the one that this section offered, or that the far
+// end's offer has: pion's list is that of the whole connection, and may have another for the same codec from elsewhere.
 func (b *Publisher) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	codecs := ctx.CodecParameters()
 	i := slices.IndexFunc(codecs, func(c webrtc.RTPCodecParameters) bool {

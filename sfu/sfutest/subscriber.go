@@ -32,8 +32,10 @@ type SubscriberStats struct {
 	KeyFrames      uint64
 	Corrupt        uint64 // stamped payloads that are damaged
 	Unstamped      uint64
-	SequenceSteps  uint64 // changes of (number here - number at the publisher): 0 on a continuous stream
-	TimestampSteps uint64 // the same for timestamps
+	SequenceSteps  uint64   // changes of (number here - number at the publisher) while the source stays: 0 on a continuous stream
+	TimestampSteps uint64   // the same for timestamps
+	PictureSteps   uint64   // VP8: frames whose picture id or TL0PICIDX does not follow that of the frame before
+	Switches       []Switch // changes of the source, the newest 64
 	Byes           uint64
 	SSRCs          []uint32 // every SSRC of media seen, in order of appearance
 	PayloadTypes   []uint8
@@ -46,6 +48,15 @@ type SubscriberStats struct {
 	AudioLevel     uint8          // of the last packet, 0 without the extension
 	MidExtension   string         // of the last packet that had it
 	Reports        []SenderReport // the newest 8
+}
+
+// Switch is a change of the source between two packets that came in order: another publisher, or another layer. The
+// steps are those of the numbers on this side; a decoder sees no seam if Sequence is 1 and Timestamp is above 0.
+type Switch struct {
+	From, To  uint32 // Publisher.Stream
+	Key       bool   // it begins with a key frame, as audio always does
+	Sequence  int16
+	Timestamp int32
 }
 
 // ClockOffset is the moment that the newest report gives the newest packet, less the moment of its capture. Two mids
@@ -66,18 +77,23 @@ type Subscriber struct {
 	mid  string // fixed after construction
 	bell bell
 
-	mu         sync.Mutex
-	stats      SubscriberStats
-	ssrc       uint32
-	levelExt   uint8
-	midExt     uint8
-	began      bool
-	lowest     uint64
-	highest    uint64
-	seen       map[uint64]struct{} // extended numbers of the last window
-	seqOffset  uint16
-	tsOffset   uint32
-	offsetsSet bool
+	mu       sync.Mutex
+	stats    SubscriberStats
+	ssrc     uint32
+	levelExt uint8
+	midExt   uint8
+	began    bool
+	lowest   uint64
+	highest  uint64
+	seen     map[uint64]struct{} // extended numbers of the last window
+	offsets  map[uint32]offsets  // by Stamp.Stream, since the newest switch
+	picture  pictureNumbers
+}
+
+// offsets are what lies between the numbers here and those at the publisher.
+type offsets struct {
+	seq uint16
+	ts  uint32
 }
 
 const seenWindow = 8192
@@ -88,7 +104,7 @@ func (p *Peer) Subscriber(mid string) *Subscriber {
 	defer p.mu.Unlock()
 	s := p.subscribers[mid]
 	if s == nil {
-		s = &Subscriber{peer: p, mid: mid, seen: map[uint64]struct{}{}}
+		s = &Subscriber{peer: p, mid: mid, seen: map[uint64]struct{}{}, offsets: map[uint32]offsets{}}
 		p.subscribers[mid] = s
 	}
 	return s
@@ -174,20 +190,29 @@ func (s *Subscriber) take(packet *rtp.Packet, attributes interceptor.Attributes,
 	s.stats.SSRCs = appendNew(s.stats.SSRCs, packet.SSRC)
 	s.stats.PayloadTypes = appendNew(s.stats.PayloadTypes, packet.PayloadType)
 	s.takeExtensionsLocked(packet)
-	fresh := s.takeNumberLocked(packet.SequenceNumber)
+	fresh, newest := s.takeNumberLocked(packet.SequenceNumber)
 	if !fresh {
 		s.stats.Duplicates++
 	}
 	stamp, ok := s.readStampLocked(packet)
+	if ok && newest {
+		s.takeSwitchLocked(packet, stamp)
+		s.takePictureLocked(packet)
+	}
+	if ok {
+		s.checkOffsetsLocked(packet, stamp)
+	}
 	if !fresh {
 		return
 	}
 	s.stats.Packets++
-	s.stats.LastSequence, s.stats.LastTimestamp = packet.SequenceNumber, packet.Timestamp
 	if !ok {
+		s.stats.LastSequence, s.stats.LastTimestamp = packet.SequenceNumber, packet.Timestamp
 		return
 	}
-	s.stats.LastStamp = stamp
+	if newest {
+		s.stats.LastSequence, s.stats.LastTimestamp, s.stats.LastStamp = packet.SequenceNumber, packet.Timestamp, stamp
+	}
 	s.stats.Streams = appendNew(s.stats.Streams, stamp.Stream)
 	if stamp.Key {
 		s.stats.KeyFrames++
@@ -208,30 +233,31 @@ func (s *Subscriber) takeExtensionsLocked(packet *rtp.Packet) {
 	}
 }
 
-// takeNumberLocked keeps the books of sequence numbers and says whether this one is new.
-func (s *Subscriber) takeNumberLocked(seq uint16) bool {
+// takeNumberLocked keeps the books of sequence numbers and says whether this one is new, and the highest so far.
+func (s *Subscriber) takeNumberLocked(seq uint16) (fresh, newest bool) {
 	if !s.began {
 		s.began = true
 		s.lowest = 1<<32 | uint64(seq)
 		s.highest = s.lowest
 		s.seen[s.highest] = struct{}{}
-		return true
+		return true, true
 	}
 	number := uint64(int64(s.highest) + int64(int16(seq-uint16(s.highest))))
 	if _, again := s.seen[number]; again {
-		return false
+		return false, false
 	}
 	s.seen[number] = struct{}{}
 	delete(s.seen, number-seenWindow)
 	if number < s.highest {
 		s.stats.Late++
 	}
+	newest = number > s.highest
 	s.highest, s.lowest = max(s.highest, number), min(s.lowest, number)
 	s.stats.Missing = s.highest - s.lowest + 1 - (s.stats.Packets + 1)
-	return true
+	return true, newest
 }
 
-// readStampLocked reads the stamp and compares the packet's numbers with those at the publisher, of repeated packets too.
+// readStampLocked reads the stamp, of repeated packets too.
 func (s *Subscriber) readStampLocked(packet *rtp.Packet) (Stamp, bool) {
 	stamp, err := ReadStamp(packet.Payload)
 	switch {
@@ -242,15 +268,38 @@ func (s *Subscriber) readStampLocked(packet *rtp.Packet) (Stamp, bool) {
 		s.stats.Unstamped++
 		return stamp, false
 	}
-	seqOffset, tsOffset := packet.SequenceNumber-stamp.Sequence, packet.Timestamp-stamp.Timestamp
-	if s.offsetsSet && seqOffset != s.seqOffset {
-		s.stats.SequenceSteps++
-	}
-	if s.offsetsSet && tsOffset != s.tsOffset {
-		s.stats.TimestampSteps++
-	}
-	s.seqOffset, s.tsOffset, s.offsetsSet = seqOffset, tsOffset, true
 	return stamp, true
+}
+
+// takeSwitchLocked notes a change of the source. The offsets of the new one are not those of before.
+func (s *Subscriber) takeSwitchLocked(packet *rtp.Packet, stamp Stamp) {
+	last := s.stats.LastStamp
+	if last.Captured.IsZero() || last.Stream == stamp.Stream {
+		return
+	}
+	delete(s.offsets, stamp.Stream)
+	s.stats.Switches = append(s.stats.Switches, Switch{
+		From: last.Stream, To: stamp.Stream, Key: stamp.Key || stamp.Width == 0,
+		Sequence:  int16(packet.SequenceNumber - s.stats.LastSequence),
+		Timestamp: int32(packet.Timestamp - s.stats.LastTimestamp),
+	})
+	if len(s.stats.Switches) > 64 {
+		s.stats.Switches = s.stats.Switches[1:]
+	}
+}
+
+// checkOffsetsLocked compares the packet's numbers with those at the publisher.
+func (s *Subscriber) checkOffsetsLocked(packet *rtp.Packet, stamp Stamp) {
+	now := offsets{packet.SequenceNumber - stamp.Sequence, packet.Timestamp - stamp.Timestamp}
+	if before, known := s.offsets[stamp.Stream]; known {
+		if now.seq != before.seq {
+			s.stats.SequenceSteps++
+		}
+		if now.ts != before.ts {
+			s.stats.TimestampSteps++
+		}
+	}
+	s.offsets[stamp.Stream] = now
 }
 
 func appendNew[E comparable](list []E, e E) []E {
@@ -269,7 +318,7 @@ func (s *Subscriber) Stats() SubscriberStats {
 	defer s.mu.Unlock()
 	c := s.stats
 	c.SSRCs, c.PayloadTypes = slices.Clone(c.SSRCs), slices.Clone(c.PayloadTypes)
-	c.Streams, c.Reports = slices.Clone(c.Streams), slices.Clone(c.Reports)
+	c.Streams, c.Reports, c.Switches = slices.Clone(c.Streams), slices.Clone(c.Reports), slices.Clone(c.Switches)
 	return c
 }
 
@@ -317,6 +366,22 @@ func (s *Subscriber) SendNACK(numbers ...uint16) error {
 	return s.peer.writeRTCP(&rtcp.TransportLayerNack{
 		SenderSSRC: 1, MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(numbers),
 	})
+}
+
+// SendREMB tells the far end that so many bits a second can be received on this mid (goog-remb).
+func (s *Subscriber) SendREMB(bitsPerSecond uint64) error {
+	ssrc, err := s.target()
+	if err != nil {
+		return err
+	}
+	return s.peer.writeRTCP(&rtcp.ReceiverEstimatedMaximumBitrate{
+		SenderSSRC: 1, Bitrate: float32(bitsPerSecond), SSRCs: []uint32{ssrc},
+	})
+}
+
+// WaitStream returns when the newest packet is one of this Publisher.Stream.
+func (s *Subscriber) WaitStream(ctx context.Context, stream uint32) (SubscriberStats, error) {
+	return s.Wait(ctx, func(st SubscriberStats) bool { return st.Packets > 0 && st.LastStamp.Stream == stream })
 }
 
 func (s *Subscriber) target() (uint32, error) {

@@ -1,0 +1,61 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// pass lets that much of the service's time go by: at once where the clock can be advanced.
+func (t *T) pass(ctx context.Context, d time.Duration) {
+	if !slices.Contains(t.target.Has, MovableClock) {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			t.Fatalf("waiting %s: %v", d, context.Cause(ctx))
+		}
+		return
+	}
+	body := fmt.Appendf(nil, `{"advance":%q}`, d.String())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.target.BaseURL+"/_emu/clock", bytes.NewReader(body))
+	t.Must(err)
+	request.Header.Set("Content-Type", "application/json")
+	begun := time.Now()
+	response, err := t.http.Do(request)
+	t.Must(err)
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	t.Must(err)
+	t.Logf("the clock advances by %s\n\t-> %d in %s %s", d, response.StatusCode, time.Since(begun).Round(time.Millisecond), short(answer))
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("advancing the clock: status %d: %s", response.StatusCode, short(answer))
+	}
+}
+
+// passUntil lets time go by, step by step, until content. What is alive in real time outlives a step, so the first may come
+// before the service has noticed that something ended.
+func (t *T) passUntil(ctx context.Context, what string, step time.Duration, content func() bool) {
+	for range 12 {
+		t.pass(ctx, step)
+		if content() {
+			return
+		}
+		if !slices.Contains(t.target.Has, MovableClock) {
+			continue
+		}
+		timer := time.NewTimer(500 * time.Millisecond)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			t.Fatalf("%s: %v", what, context.Cause(ctx))
+		}
+	}
+	t.Fatalf("%s after twelve times %s", what, step)
+}

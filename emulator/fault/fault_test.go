@@ -1,0 +1,225 @@
+package fault
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/callsemu/callsemu/emulator/wire"
+)
+
+func index(i int) *int { return &i }
+
+func mustAdd(t *testing.T, s *Set, r Rule) Status {
+	t.Helper()
+	status, err := s.Add(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+// hitsOf tells which of n equal calls fail as a whole.
+func hitsOf(s *Set, c Call, n int) (hit []int) {
+	for i := range n {
+		if s.Match(c).Error != nil {
+			hit = append(hit, i+1)
+		}
+	}
+	return hit
+}
+
+func TestRuleHitsFromTheNthCallAsOftenAsItSays(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		rule Rule
+		want []int
+	}{
+		{"every call", Rule{}, []int{1, 2, 3, 4, 5}},
+		{"one", Rule{Count: 1}, []int{1}},
+		{"two from the third", Rule{Nth: 3, Count: 2}, []int{3, 4}},
+		{"all from the fourth", Rule{Nth: 4}, []int{4, 5}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := NewSet()
+			c.rule.Code = "internal_error"
+			mustAdd(t, s, c.rule)
+			if got := hitsOf(s, Call{Operation: "renegotiate"}, 5); !slices.Equal(got, c.want) {
+				t.Errorf("hit calls %v, want %v", got, c.want)
+			}
+			if status := s.List()[0]; status.Matched != 5 || status.Hit != len(c.want) {
+				t.Errorf("counted %+v", status)
+			}
+		})
+	}
+}
+
+func TestRuleHitsOnlyWhatItNames(t *testing.T) {
+	call := Call{App: "a", Session: "s", Operation: newTracks, Items: 2}
+	for _, c := range []struct {
+		name string
+		rule Rule
+		hit  bool
+	}{
+		{"all of it", Rule{App: "a", Session: "s", Operation: newTracks}, true},
+		{"another app", Rule{App: "b"}, false},
+		{"another session", Rule{Session: "t"}, false},
+		{"another operation", Rule{Operation: "closeTracks"}, false},
+		{"the last item", Rule{Item: index(1)}, true},
+		{"an item that is not there", Rule{Item: index(2)}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := NewSet()
+			c.rule.Code = "internal_error"
+			mustAdd(t, s, c.rule)
+			effect := s.Match(call)
+			if hit := effect.Error != nil || len(effect.Items) > 0; hit != c.hit {
+				t.Errorf("hit is %t", hit)
+			}
+			if c.rule.Item != nil && c.hit && effect.Items[*c.rule.Item] == nil {
+				t.Errorf("failed items %v", effect.Items)
+			}
+			if matched := s.List()[0].Matched > 0; matched != c.hit {
+				t.Errorf("matched is %t", matched)
+			}
+		})
+	}
+}
+
+func TestEveryCodeOfTheCatalogueCanBeAnsweredEitherWay(t *testing.T) {
+	for _, row := range wire.Catalogue() {
+		top := Rule{Code: row.Code, Status: row.Status}
+		if row.Status == 0 {
+			top.Status = 503
+		}
+		for _, rule := range []Rule{top, {Code: row.Code, Item: index(0)}} {
+			s := NewSet()
+			mustAdd(t, s, rule)
+			effect := s.Match(Call{Operation: newTracks, Items: 1})
+			failure := effect.Error
+			if rule.Item != nil {
+				failure = effect.Items[0]
+			} else if failure.Status != top.Status {
+				t.Errorf("%s: status %d, want %d", row.Code, failure.Status, top.Status)
+			}
+			if e := failure; e.Code != row.Code || strings.Contains(e.Description, "%") || !strings.HasPrefix(e.Explain, "FLT-1: ") {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+}
+
+func TestSeedRepeatsTheDraws(t *testing.T) {
+	draw := func(seed uint64) ([]int, uint64) {
+		s := NewSet()
+		status := mustAdd(t, s, Rule{Code: "internal_error", Probability: 0.5, Seed: seed})
+		return hitsOf(s, Call{}, 200), status.Rule.Seed
+	}
+	first, seed := draw(0)
+	if seed == 0 || len(first) < 60 || len(first) > 140 {
+		t.Fatalf("seed %d hit %d of 200", seed, len(first))
+	}
+	if again, _ := draw(seed); !slices.Equal(first, again) {
+		t.Errorf("seed %d hit %v, then %v", seed, first, again)
+	}
+	if other, _ := draw(seed + 1); slices.Equal(first, other) {
+		t.Error("another seed hit the same calls")
+	}
+}
+
+func TestDelaysAddUpAndTheOldestFailureCounts(t *testing.T) {
+	s := NewSet()
+	mustAdd(t, s, Rule{Delay: time.Second})
+	mustAdd(t, s, Rule{Delay: time.Second, Code: "track_error", Item: index(0)})
+	mustAdd(t, s, Rule{Code: "internal_error", Item: index(0)})
+	whole := mustAdd(t, s, Rule{Code: "payload_too_large"})
+	unseen := mustAdd(t, s, Rule{Code: "unauthorized", Count: 1})
+	effect := s.Match(Call{Operation: newTracks, Items: 1})
+	if effect.Delay != 2*time.Second || effect.Error.Code != "payload_too_large" || effect.Items[0].Code != "track_error" {
+		t.Errorf("got %+v", effect)
+	}
+	if status := s.List()[4]; status.ID != unseen.ID || status.Matched != 0 {
+		t.Errorf("a rule behind the one that failed the call has seen it: %+v", status)
+	}
+	if !s.Remove(whole.ID) || s.Remove(whole.ID) {
+		t.Error("Remove does not tell whether there was a rule")
+	}
+	if effect := s.Match(Call{}); effect.Error == nil || effect.Error.Code != "unauthorized" {
+		t.Errorf("after Remove: %+v", effect)
+	}
+}
+
+func TestOneCallFailsOnOneSideOfItsEffect(t *testing.T) {
+	s := NewSet()
+	mustAdd(t, s, Rule{Code: "track_error", Item: index(1), When: After})
+	mustAdd(t, s, Rule{Code: "internal_error", Count: 1})
+	call := Call{Operation: newTracks, Items: 2}
+	if effect := s.Match(call); !effect.After || effect.Items[1] == nil || effect.Error != nil {
+		t.Errorf("got %+v", effect)
+	}
+	s.Remove("fault-1")
+	if effect := s.Match(call); effect.After || effect.Error == nil {
+		t.Errorf("the rule of the other side was used up: %+v", effect)
+	}
+}
+
+func TestSilenceIsForPublishingCalls(t *testing.T) {
+	s := NewSet()
+	mustAdd(t, s, Rule{Silent: time.Second, App: "a"})
+	for _, c := range []struct {
+		call Call
+		want time.Duration
+	}{
+		{Call{App: "a", Operation: newTracks}, time.Second},
+		{Call{App: "b", Operation: newTracks}, 0},
+		{Call{App: "a", Operation: "renegotiate"}, 0},
+	} {
+		if got := s.Match(c.call); got.Silence != c.want || got.Error != nil {
+			t.Errorf("%+v: got %+v", c.call, got)
+		}
+	}
+}
+
+func TestRuleThatMakesNoSenseIsRefusedWithTheReason(t *testing.T) {
+	for want, rule := range map[string]Rule{
+		"nothing would happen":          {},
+		"no error code is called":       {Code: "oops"},
+		"several statuses":              {Code: "session_error"},
+		"does not come with status 418": {Code: "session_error", Status: 418},
+		"is an item's code":             {Code: "not_found_track_error"},
+		"an item has no status":         {Code: "session_error", Status: 410, Item: index(0)},
+		"items are counted from 0":      {Code: "internal_error", Item: index(-1)},
+		"has no items":                  {Code: "internal_error", Item: index(0), Operation: "renegotiate"},
+		"no operation is called":        {Code: "internal_error", Operation: "tracks"},
+		"use before or after":           {Code: "internal_error", When: "during"},
+		"calls are counted from 1":      {Code: "internal_error", Nth: -1},
+		"how many calls":                {Code: "internal_error", Count: -1},
+		"between 0 and 1":               {Code: "internal_error", Probability: 1.1},
+		"is negative":                   {Code: "internal_error", Delay: -1},
+		"item and status need a code":   {Delay: 1, Item: index(0)},
+		"either code or silent":         {Silent: 1, Code: "internal_error"},
+		"tracks that are published":     {Silent: 1, Operation: "renegotiate"},
+	} {
+		s := NewSet()
+		if _, err := s.Add(rule); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: got %v, want %q", rule, err, want)
+		}
+		if len(s.List()) != 0 {
+			t.Errorf("%+v was taken in", rule)
+		}
+	}
+}
+
+func TestRulesAreForgottenByAppOrAll(t *testing.T) {
+	s := NewSet()
+	for _, app := range []string{"a", "b", ""} {
+		mustAdd(t, s, Rule{App: app, Code: "internal_error"})
+	}
+	if n := s.RemoveApp("a"); n != 1 || len(s.List()) != 2 {
+		t.Errorf("removed %d of app a, %d are left", n, len(s.List()))
+	}
+	if n := s.Clear(); n != 2 || len(s.List()) != 0 {
+		t.Errorf("cleared %d, %d are left", n, len(s.List()))
+	}
+}

@@ -1,0 +1,182 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/callsemu/callsemu/emulator/wire"
+)
+
+// When says on which side of its effect a call fails.
+type When string
+
+// Values of When.
+const (
+	Before When = "before" // nothing has changed
+	After  When = "after"  // the effect has taken place, but the answer does not tell
+)
+
+// Rule says whom a fault hits, how often, and what happens then.
+type Rule struct {
+	App       string // empty means every one
+	Session   string // that of the path, or the new one; empty means every one
+	Operation string // one of Operations; empty means every one
+
+	Nth         int     // the first matching call that is hit, from 1; 0 is 1
+	Count       int     // how many calls are hit; 0 is all that follow
+	Probability float64 // that a call is hit which could be; 0 is 1
+	Seed        uint64  // of the draws; 0 picks one
+
+	Code   string        // of the catalogue: what the call answers, or one item of it
+	Status int           // chooses where the catalogue has the code with several; free for item codes at top level
+	Item   *int          // index of the item that fails, instead of the whole call
+	When   When          // on which side of the effect code and delay come; empty is Before
+	Delay  time.Duration // how long the call is held up, on the emulator's clock
+	Silent time.Duration // how long the tracks that the call publishes count as silent, on the emulator's clock
+}
+
+// The operations of the API, by their ids in our OpenAPI file.
+const newTracks = "newTracks"
+
+// Operations are the names by which rules choose calls.
+var Operations = []string{"newSession", "getSession", newTracks, "updateTracks", "closeTracks", "renegotiate"}
+
+// itemOperations have items that can fail one by one.
+var itemOperations = []string{newTracks, "updateTracks", "closeTracks"}
+
+// check returns the rule with its defaults, or why it is not one.
+func (r Rule) check() (Rule, error) {
+	r.When = orDefault(r.When, Before)
+	r.Nth = orDefault(r.Nth, 1)
+	r.Probability = orDefault(r.Probability, 1)
+	if r.Silent > 0 {
+		r.Operation = orDefault(r.Operation, newTracks)
+	}
+	if err := r.checkWhom(); err != nil {
+		return r, err
+	}
+	return r, r.checkWhat()
+}
+
+// checkWhom looks at the fields that choose calls.
+func (r Rule) checkWhom() error {
+	switch {
+	case r.Operation != "" && !slices.Contains(Operations, r.Operation):
+		return fmt.Errorf("no operation is called %q; they are %s", r.Operation, strings.Join(Operations, ", "))
+	case r.Nth < 1:
+		return fmt.Errorf("nth is %d; calls are counted from 1", r.Nth)
+	case r.Count < 0:
+		return fmt.Errorf("count is %d; say how many calls, or 0 for all", r.Count)
+	case r.Probability < 0 || r.Probability > 1:
+		return fmt.Errorf("probability is %v; it lies between 0 and 1", r.Probability)
+	}
+	return nil
+}
+
+// checkWhat looks at the fields that say what happens.
+func (r Rule) checkWhat() error {
+	switch {
+	case r.When != Before && r.When != After:
+		return fmt.Errorf("when is %q; use before or after", r.When)
+	case r.Silent < 0 || r.Delay < 0:
+		return errors.New("a duration is negative")
+	case r.Silent > 0 && r.Operation != newTracks:
+		return fmt.Errorf("silent is about tracks that are published; leave operation out, or say %s", newTracks)
+	case r.Code == "" && (r.Item != nil || r.Status != 0):
+		return errors.New("item and status need a code")
+	case r.Code == "" && r.Delay == 0 && r.Silent == 0:
+		return errors.New("nothing would happen; give code, delay or silent")
+	case r.Code == "":
+		return nil
+	case r.Silent > 0:
+		return errors.New("a rule has either code or silent; add two rules")
+	case r.Item != nil && *r.Item < 0:
+		return fmt.Errorf("item is %d; items are counted from 0", *r.Item)
+	case r.Item != nil && r.Operation != "" && !slices.Contains(itemOperations, r.Operation):
+		return fmt.Errorf("%s has no items; those that have are %s", r.Operation, strings.Join(itemOperations, ", "))
+	}
+	_, err := r.row()
+	return err
+}
+
+// row finds what to answer: the code's row, chosen by status where there are several. Rows whose text has blanks are
+// not taken where another has the same code.
+func (r Rule) row() (wire.Row, error) {
+	rows := rowsOf(r.Code)
+	if len(rows) == 0 {
+		return wire.Row{}, fmt.Errorf("no error code is called %q; they are %s", r.Code, strings.Join(codes(), ", "))
+	}
+	statuses := statusesOf(rows)
+	switch {
+	case r.Item != nil && r.Status != 0:
+		return wire.Row{}, errors.New("an item has no status; leave it out")
+	case r.Item != nil:
+		return rows[0], nil
+	case len(statuses) == 0: // items alone have it
+		if r.Status < 400 || r.Status > 599 {
+			return wire.Row{}, fmt.Errorf("%s is an item's code; name an item, or give a status from 400 to 599 for the whole call", r.Code)
+		}
+		rows[0].Status = r.Status
+		return rows[0], nil
+	case r.Status == 0 && len(statuses) > 1:
+		return wire.Row{}, fmt.Errorf("%s has several statuses; choose one of %s by status", r.Code, join(statuses))
+	case r.Status != 0 && !slices.Contains(statuses, r.Status):
+		return wire.Row{}, fmt.Errorf("%s does not come with status %d, but with %s", r.Code, r.Status, join(statuses))
+	}
+	want := orDefault(r.Status, statuses[0])
+	i := slices.IndexFunc(rows, func(row wire.Row) bool { return row.Status == want })
+	return rows[i], nil
+}
+
+func rowsOf(code string) []wire.Row {
+	var rows []wire.Row
+	for _, row := range wire.Catalogue() {
+		if row.Code == code {
+			rows = append(rows, row)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b wire.Row) int { return blanks(a) - blanks(b) })
+	return rows
+}
+
+func blanks(row wire.Row) int { return strings.Count(row.Text, "%") }
+
+func statusesOf(rows []wire.Row) []int {
+	var list []int
+	for _, row := range rows {
+		if row.Status != 0 && !slices.Contains(list, row.Status) {
+			list = append(list, row.Status)
+		}
+	}
+	return list
+}
+
+func codes() []string {
+	var list []string
+	for _, row := range wire.Catalogue() {
+		if !slices.Contains(list, row.Code) {
+			list = append(list, row.Code)
+		}
+	}
+	return list
+}
+
+func join(list []int) string {
+	text := make([]string, len(list))
+	for i, n := range list {
+		text[i] = strconv.Itoa(n)
+	}
+	return strings.Join(text, ", ")
+}
+
+func orDefault[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}

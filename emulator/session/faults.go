@@ -1,0 +1,139 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/callsemu/callsemu/emulator/wire"
+)
+
+// Names of operations in a Call: those of our OpenAPI file.
+const (
+	OpNewSession   = "newSession"
+	OpGetSession   = "getSession"
+	OpNewTracks    = "newTracks"
+	OpUpdateTracks = "updateTracks"
+	OpCloseTracks  = "closeTracks"
+	OpRenegotiate  = "renegotiate"
+)
+
+// Call is an operation on a session that is there, as fault rules see it.
+type Call struct {
+	Operation string // one of the names above
+	App       string
+	Session   string // that of the path, or the new one
+	Items     int    // how many tracks the request names; those that autoDiscover finds are not counted
+}
+
+// Fault is what goes wrong on purpose with one call; the zero value is nothing. The Registry does what it says.
+type Fault struct {
+	// Delay holds the call up, on the Registry's clock, within the session's turn. A client that goes away ends it.
+	Delay time.Duration
+	// After means that delay and errors come when the operation has had its effect; otherwise before it.
+	After bool
+	// Error is the answer to the whole request, nil for none.
+	Error *wire.Error
+	// Items fails single items, by index. Before the effect such an item is not tried at all.
+	Items map[int]*wire.Error
+	// Silence makes the tracks that this call publishes carry nothing for so long, on the Registry's clock: 0 for not.
+	Silence time.Duration
+}
+
+// Faults decides about every call once, when its session's turn has come. Decide is called concurrently; it returns at
+// once and calls nothing of this package.
+type Faults interface {
+	Decide(Call) Fault
+}
+
+func (r *Registry) fault(c Call) Fault {
+	if r.faults == nil {
+		return Fault{}
+	}
+	return r.faults.Decide(c)
+}
+
+// happen holds up and fails a call at the given side of its effect.
+func (f Fault) happen(ctx context.Context, s *Session, after bool) error {
+	if f.After != after {
+		return nil
+	}
+	if f.Delay > 0 {
+		timer := s.reg.clock.NewTimer(f.Delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C():
+		case <-s.gone:
+			if !after {
+				return refuseUnknown(s.id, s.app.id)
+			}
+		case <-s.reg.stop:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if f.Error != nil {
+		return f.Error
+	}
+	return nil
+}
+
+// failures are the items to fail before the effect, one entry per item, nil for the good ones.
+func (f Fault) failures(items int) []*wire.Error {
+	fail := make([]*wire.Error, items)
+	if f.After {
+		return fail
+	}
+	for i, e := range f.Items {
+		if i >= 0 && i < items {
+			fail[i] = e
+		}
+	}
+	return fail
+}
+
+// spoil fails items of an answer whose effect has taken place. Those that failed by themselves stay as they are.
+func (f Fault) spoil(answer any) {
+	if !f.After || len(f.Items) == 0 {
+		return
+	}
+	var items []wire.TrackResult
+	var failures *wire.Failures
+	keepMid := true
+	switch out := answer.(type) {
+	case *wire.TracksResponse:
+		items, failures, keepMid = out.Tracks, &out.Failures, false
+	case *wire.UpdateTracksResponse:
+		items, failures = out.Tracks, &out.Failures
+	case *wire.CloseTracksResponse:
+		items, failures = out.Tracks, &out.Failures
+	}
+	for i := range items {
+		e := f.Items[i]
+		if e == nil || items[i].ErrorCode != "" {
+			continue
+		}
+		if !keepMid {
+			items[i] = wire.TrackResult{SessionID: items[i].SessionID, TrackName: items[i].TrackName}
+		}
+		items[i] = items[i].Fail(e)
+		failures.Failed = append(failures.Failed, e)
+	}
+}
+
+// silence keeps a publication silent for the fault's time.
+func (s *Session) silence(source publication, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	source.SetSilent(true)
+	timer := s.reg.clock.NewTimer(d)
+	s.reg.start(func() {
+		defer timer.Stop()
+		select {
+		case <-timer.C():
+			source.SetSilent(false)
+		case <-source.Done():
+		case <-s.reg.stop:
+		}
+	})
+}

@@ -1,0 +1,198 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/callsemu/callsemu/emulator/wire"
+)
+
+// plannedFaults does the next fault to the next call of an operation.
+type plannedFaults struct {
+	mu    sync.Mutex
+	next  map[string]Fault
+	calls []Call
+}
+
+func (p *plannedFaults) Decide(c Call) Fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, c)
+	f := p.next[c.Operation]
+	delete(p.next, c.Operation)
+	return f
+}
+
+func (p *plannedFaults) plan(operation string, f Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next[operation] = f
+}
+
+func inFaultyBench(t *testing.T, script func(t *testing.T, b *bench, p *plannedFaults)) {
+	p := &plannedFaults{next: map[string]Fault{}}
+	inBenchOf(t, Config{Faults: p}, func(t *testing.T, b *bench) { script(t, b, p) })
+}
+
+func onPurpose(p wire.Problem) *wire.Error { return wire.Refuse(p, "on purpose") }
+
+func TestFaultBeforeTheEffectLeavesNothingBehind(t *testing.T) {
+	inFaultyBench(t, func(t *testing.T, b *bench, p *plannedFaults) {
+		p.plan(OpNewSession, Fault{Error: onPurpose(wire.BackendFailed)})
+		_, err := b.NewSession(t.Context(), b.app, nil)
+		wantProblem(t, err, wire.BackendFailed)
+		if len(b.allSessions()) != 0 {
+			t.Error("there is a session")
+		}
+		id := b.newSession()
+		p.plan(OpNewTracks, Fault{Error: onPurpose(wire.RetryLater)})
+		_, err = b.push(t.Context(), id, "0 video sendonly", local("0", "cam"))
+		wantProblem(t, err, wire.RetryLater)
+		b.wantStatuses(id)
+		p.plan(OpGetSession, Fault{Error: onPurpose(wire.SessionGone)})
+		b.wantGone(id)
+		b.wantAlive(id)
+		want := Call{Operation: OpNewTracks, App: "app", Session: id, Items: 1}
+		if !slices.Contains(p.calls, want) {
+			t.Errorf("the calls were %+v", p.calls)
+		}
+	})
+}
+
+func TestFaultAfterTheEffect(t *testing.T) {
+	inFaultyBench(t, func(t *testing.T, b *bench, p *plannedFaults) {
+		p.plan(OpNewSession, Fault{After: true, Error: onPurpose(wire.BackendFailed)})
+		_, err := b.NewSession(t.Context(), b.app, nil)
+		wantProblem(t, err, wire.BackendFailed)
+		if len(b.allSessions()) != 1 {
+			t.Error("there is no session")
+		}
+		id := b.newSession()
+		p.plan(OpNewTracks, Fault{After: true, Error: onPurpose(wire.Internal)})
+		_, err = b.push(t.Context(), id, "0 video sendonly", local("0", "cam"))
+		wantProblem(t, err, wire.Internal)
+		b.wantStatuses(id, "local 0 cam active")
+	})
+}
+
+func TestFaultsOfSingleItems(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		inFaultyBench(t, func(t *testing.T, b *bench, p *plannedFaults) {
+			fault := Fault{After: after, Items: map[int]*wire.Error{1: onPurpose(wire.TrackNotFound), 7: onPurpose(wire.Internal)}}
+			status := map[bool]string{false: "inactive", true: "active"}[after]
+			effect := func(list ...string) []string { // the second entry is there only if the fault came after the effect
+				if !after {
+					list = slices.Delete(list, 1, 2)
+				}
+				return list
+			}
+			id := b.newSession()
+			p.plan(OpNewTracks, fault)
+			pushed, err := b.push(t.Context(), id, "0 video sendonly;1 video sendonly", local("0", "cam"), local("1", "screen"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantItems(t, pushed.Tracks, "0 cam", "not_found_track_error screen")
+			b.wantStatuses(id, effect("local 0 cam active", "local 1 screen active")...)
+
+			publisher, puller := b.publisher("cam", "screen"), b.newSession()
+			p.plan(OpNewTracks, fault)
+			pulled, err := b.pull(t.Context(), puller, remote(publisher, "cam"), remote(publisher, "screen"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantItems(t, pulled.Tracks, "0 cam", "not_found_track_error screen")
+			if pulled.Tracks[1].SessionID != publisher || len(pulled.Failed) != 1 {
+				t.Errorf("%+v", pulled)
+			}
+			b.wantStatuses(puller, effect("remote 0 cam active", "remote 1 screen active")...)
+
+			p.plan(OpUpdateTracks, fault)
+			b.connect(puller)
+			updated := b.update(puller, wire.UpdateTrack{Mid: "0"}, wire.UpdateTrack{Mid: "0", SessionID: publisher, TrackName: "screen"})
+			if updated.Tracks[1].ErrorCode == "" || updated.Tracks[1].Mid != "0" || len(updated.Failed) != 1 {
+				t.Errorf("%+v", updated)
+			}
+			p.plan(OpCloseTracks, fault)
+			closed, err := b.closeTracks(publisher, "", "0", "1")
+			if err != nil || closed.Tracks[0].ErrorCode != "" || closed.Tracks[1].ErrorCode == "" || closed.Tracks[1].Mid != "1" {
+				t.Errorf("%+v, %v", closed, err)
+			}
+			status = map[string]string{"inactive": "active", "active": "inactive"}[status]
+			b.wantStatuses(publisher, "local 0 cam inactive", "local 1 screen "+status)
+		})
+	}
+}
+
+func TestItemThatFailedByItselfKeepsItsOwnError(t *testing.T) {
+	inFaultyBench(t, func(t *testing.T, b *bench, p *plannedFaults) {
+		p.plan(OpCloseTracks, Fault{After: true, Items: map[int]*wire.Error{0: onPurpose(wire.Internal)}})
+		out, err := b.closeTracks(b.newSession(), "", "0")
+		if err != nil || out.Tracks[0].ErrorCode != "close_track_error" || len(out.Failed) != 1 {
+			t.Errorf("%+v, %v", out, err)
+		}
+	})
+}
+
+func TestDelayedCalls(t *testing.T) {
+	inFaultyBench(t, func(t *testing.T, b *bench, p *plannedFaults) {
+		id := b.newSession()
+		push := func(ctx context.Context, mid string) *pending[*wire.TracksResponse] {
+			return begin(func() (*wire.TracksResponse, error) { return b.push(ctx, id, mid+" video sendonly", local(mid, mid)) })
+		}
+		p.plan(OpNewTracks, Fault{Delay: 3 * time.Second})
+		before := push(t.Context(), "0")
+		b.wantStatuses(id)
+		b.pass(3 * time.Second)
+		if !before.over() || before.err != nil {
+			t.Fatalf("over %v, %v", before.over(), before.err)
+		}
+		b.connect(id)
+		p.plan(OpNewTracks, Fault{Delay: 3 * time.Second, After: true})
+		after := push(t.Context(), "1")
+		b.wantStatuses(id, "local 0 0 active", "local 1 1 active")
+		if after.over() {
+			t.Error("not held up")
+		}
+		b.jump(3 * time.Second)
+		if !after.over() || after.err != nil {
+			t.Errorf("over %v, %v", after.over(), after.err)
+		}
+		p.plan(OpNewTracks, Fault{Delay: time.Hour})
+		ctx, cancel := context.WithCancel(t.Context())
+		left := push(ctx, "2")
+		cancel()
+		synctest.Wait()
+		if !left.over() || !errors.Is(left.err, context.Canceled) {
+			t.Errorf("over %v, %v", left.over(), left.err)
+		}
+	})
+}
+
+func TestPublisherThatStaysSilent(t *testing.T) {
+	inFaultyBench(t, func(t *testing.T, b *bench, p *plannedFaults) {
+		id := b.newSession()
+		p.plan(OpNewTracks, Fault{Silence: 800 * time.Millisecond})
+		if _, err := b.push(t.Context(), id, "0 video sendonly", local("0", "cam")); err != nil {
+			t.Fatal(err)
+		}
+		b.connect(id)
+		pub := b.peer(id).pubs["0"]
+		pub.send()
+		held := b.beginPull(t.Context(), b.newSession(), remote(id, "cam"))
+		b.pass(800 * time.Millisecond)
+		if held.over() {
+			t.Error("a packet of a silenced publisher counts")
+		}
+		pub.send()
+		synctest.Wait()
+		if !held.over() || held.err != nil || held.out.Tracks[0].Mid != "0" {
+			t.Errorf("over %v, %+v, %v", held.over(), held.out, held.err)
+		}
+	})
+}

@@ -1,0 +1,150 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/callsemu/callsemu/emulator/fault"
+	"github.com/callsemu/callsemu/emulator/session"
+	"github.com/callsemu/callsemu/openapi"
+)
+
+// zonePrefix is where everything lies that controls the emulator and is no part of the API.
+const zonePrefix = "/_emu/"
+
+// zone serves /_emu/: what tests and people need to look into the emulator and to move it. openapi/emu.yaml describes
+// it. Programs reach it freely; web pages do not, unless they come from the zone itself (zone_guard.go).
+type zone struct {
+	registry *session.Registry
+	faults   *fault.Set
+	emulator *Emulator
+	hosts    []string // accepted names besides the usual ones
+	log      *slog.Logger
+}
+
+func newZone(e *Emulator) *zone {
+	z := &zone{registry: e.registry, faults: e.faults, emulator: e, log: e.cfg.Logger}
+	for _, name := range e.cfg.Hosts {
+		z.hosts = append(z.hosts, strings.ToLower(strings.TrimSpace(name)))
+	}
+	return z
+}
+
+// control is one call of the zone.
+type control struct {
+	method string
+	path   string // below zonePrefix
+	serve  func(r *http.Request) (body any, err error)
+}
+
+// controls is the whole zone but for its files.
+func (z *zone) controls() []control {
+	return []control{
+		{http.MethodGet, "state", z.getState},
+		{http.MethodPost, "reset", z.reset},
+		{http.MethodGet, "clock", z.getClock},
+		{http.MethodPost, "clock", z.setClock},
+		{http.MethodGet, "settings", z.getSettings},
+		{http.MethodPut, "settings", z.putSettings},
+		{http.MethodGet, "faults", z.getFaults},
+		{http.MethodPost, "faults", z.addFault},
+		{http.MethodDelete, "faults", z.clearFaults},
+		{http.MethodDelete, "faults/{id}", z.removeFault},
+	}
+}
+
+// files are documents about the emulator, by path.
+var files = map[string][]byte{"openapi.yaml": openapi.YAML, "emu.yaml": openapi.EmuYAML}
+
+func (z *zone) handler() http.Handler {
+	router := newRouter()
+	methods := map[string][]string{}
+	for _, c := range z.controls() {
+		router.Path(zonePrefix + c.path).Methods(c.method).Handler(z.control(c))
+		methods[c.path] = append(methods[c.path], c.method)
+	}
+	for name, text := range files {
+		router.Path(zonePrefix + name).Methods(http.MethodGet).Handler(serveYAML(text))
+		methods[name] = []string{http.MethodGet}
+	}
+	for path, allowed := range methods {
+		router.Path(zonePrefix + path).Handler(refuseMethod(allowed))
+	}
+	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answerZone(w, nil, zoneError{http.StatusNotFound, "the zone has no such path; " + zonePrefix + "emu.yaml lists them"})
+	})
+	return z.guard(router)
+}
+
+// control runs one call and logs it if it changed something.
+func (z *zone) control(c control) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := c.serve(r)
+		answerZone(w, body, err)
+		switch {
+		case err != nil:
+			z.log.Warn("emu", "method", r.Method, "path", r.URL.Path, "error", err)
+		case r.Method != http.MethodGet:
+			z.log.Info("emu", "method", r.Method, "path", r.URL.Path)
+		}
+	})
+}
+
+func serveYAML(text []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(text)
+	})
+}
+
+func refuseMethod(allowed []string) http.Handler {
+	list := strings.Join(allowed, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", list)
+		answerZone(w, nil, zoneError{http.StatusMethodNotAllowed, "this path takes " + list})
+	})
+}
+
+// zoneError is a call of the zone that was refused.
+type zoneError struct {
+	status int
+	text   string
+}
+
+func (e zoneError) Error() string { return e.text }
+
+// refuseControl refuses values that a caller sent.
+func refuseControl(format string, args ...any) zoneError {
+	return zoneError{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+// answerZone writes a body, or an error as {"error": text}.
+func answerZone(w http.ResponseWriter, body any, err error) {
+	status := http.StatusOK
+	if err != nil {
+		status = http.StatusInternalServerError
+		if refused, ok := err.(zoneError); ok { //nolint:errorlint // the zone's handlers return it unwrapped
+			status = refused.status
+		}
+		body = map[string]string{"error": err.Error()}
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", "  ") // people read it with curl
+	if err := encoder.Encode(body); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(text.Bytes())
+}
+
+// pathID is the variable at the end of a path.
+func pathID(r *http.Request) string { return mux.Vars(r)["id"] }

@@ -1,0 +1,181 @@
+package emulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/callsemu/callsemu/emulator/session"
+	"github.com/callsemu/callsemu/sfu/sfutest"
+)
+
+// post sends JSON to the API and reads the answer into out, which may be nil.
+func (r *rig) post(method, path string, body, out any) answer {
+	r.t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	a := r.do(method, "/v1/apps/shop/sessions/"+path, strings.NewReader(string(text)), bearerOK)
+	if out != nil {
+		if err := json.Unmarshal([]byte(a.body), out); err != nil {
+			r.t.Fatalf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	return a
+}
+
+type object = map[string]any
+
+// publish makes a session that sends one audio track called mic, and waits until it is connected.
+func (r *rig) publish() (id string, track *sfutest.Publisher) {
+	r.t.Helper()
+	must := func(err error) {
+		if err != nil {
+			r.t.Helper()
+			r.t.Fatal(err)
+		}
+	}
+	peer, err := sfutest.NewPeer(sfutest.Config{})
+	must(err)
+	r.t.Cleanup(func() { _ = peer.Close() })
+	track, err = peer.Publish(sfutest.Track{Codec: sfutest.Opus})
+	must(err)
+	offer, err := peer.Offer(r.t.Context())
+	must(err)
+	id = r.newSession()
+	var out struct {
+		SessionDescription struct{ SDP string }
+	}
+	a := r.post("POST", id+"/tracks/new", object{
+		"sessionDescription": object{"type": "offer", "sdp": offer},
+		"tracks":             []object{{"location": "local", "mid": track.Mid(), "trackName": "mic"}},
+	}, &out)
+	if a.status != 200 {
+		r.t.Fatalf("push: %d %s", a.status, a.body)
+	}
+	must(peer.SetAnswer(out.SessionDescription.SDP))
+	must(peer.WaitConnected(r.t.Context()))
+	return id, track
+}
+
+// pull asks for mic from a new session, and tells the item's error and its explanation.
+func (r *rig) pull(publisher string) (code string, why []string) {
+	r.t.Helper()
+	var out struct{ Tracks []struct{ ErrorCode string } }
+	a := r.post("POST", r.newSession()+"/tracks/new", object{
+		"tracks": []object{{"location": "remote", "sessionId": publisher, "trackName": "mic"}},
+	}, &out)
+	if a.status != 200 || len(out.Tracks) != 1 {
+		r.t.Fatalf("pull: %d %s", a.status, a.body)
+	}
+	return out.Tracks[0].ErrorCode, a.header.Values(explainHeader)
+}
+
+func TestSilentPublisherIsEmptyUntilItsTimeIsOver(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Mode = session.ModeDev })
+	r.zone("POST", "clock", `{"mode":"frozen"}`, 200, nil)
+	r.zone("POST", "faults", `{"silent":"20s","count":1}`, 200, nil)
+	id, track := r.publish()
+	if _, err := track.Wait(t.Context(), func(s sfutest.PublisherStats) bool { return s.Packets > 5 }); err != nil {
+		t.Fatal(err)
+	}
+
+	type result struct {
+		code string
+		why  []string
+	}
+	pulled := make(chan result, 1)
+	go func() { // ends with the advance; the test waits for it
+		code, why := r.pull(id)
+		pulled <- result{code, why}
+	}()
+	mustWaitFor(t, "the pull that waits for media", func() bool {
+		var state struct {
+			Apps []struct {
+				Sessions []struct{ Request *struct{ Operation string } }
+			}
+		}
+		r.zone("GET", "state?app=shop", "", 200, &state)
+		for _, s := range state.Apps[0].Sessions {
+			if s.Request != nil {
+				return true
+			}
+		}
+		return false
+	})
+	for range 15 { // the wait of 8.2 s may begin after the first of them
+		r.zone("POST", "clock", `{"advance":"1s"}`, 200, nil)
+	}
+	var got result
+	select {
+	case got = <-pulled:
+	case <-time.After(patience):
+		t.Fatal("the pull still waits")
+	}
+	if got.code != "empty_track_error" || len(got.why) != 1 || !strings.HasPrefix(got.why[0], "TRK-") {
+		t.Errorf("while silent: %s, explained by %q", got.code, got.why)
+	}
+	r.zone("POST", "clock", `{"advance":"6s"}`, 200, nil) // silence is over, and the track not yet collected
+	if code, _ := r.pull(id); code != "" {
+		t.Errorf("afterwards: %s", code)
+	}
+}
+
+func TestAdvanceLeavesAloneWhatIsAlive(t *testing.T) {
+	r := newRig(t)
+	r.zone("POST", "clock", `{"mode":"frozen"}`, 200, nil)
+	id, track := r.publish()
+	if _, err := track.Wait(t.Context(), func(s sfutest.PublisherStats) bool { return s.Packets > 5 }); err != nil {
+		t.Fatal(err)
+	}
+	r.zone("POST", "clock", `{"advance":"10m"}`, 200, nil)
+	a := r.do("GET", "/v1/apps/shop/sessions/"+id, nil, bearerOK)
+	if a.status != 200 || !strings.Contains(a.body, `"status":"active"`) {
+		t.Errorf("after ten minutes: %d %s", a.status, a.body)
+	}
+}
+
+func TestFixedEstimateIsShownUntilItEnds(t *testing.T) {
+	r := newRig(t)
+	id, _ := r.publish()
+	for _, rate := range []int{300000, 0} {
+		var out struct{ Estimates map[string]int }
+		r.zone("PUT", "settings", fmt.Sprintf(`{"estimates":{%q:%d}}`, id, rate), 200, &out)
+		if got := out.Estimates[id]; got != rate || len(out.Estimates) > 1 {
+			t.Errorf("set %d, got %v", rate, out.Estimates)
+		}
+	}
+}
+
+func TestStateShowsWhoPullsWhom(t *testing.T) {
+	r := newRig(t)
+	id, _ := r.publish()
+	if code, _ := r.pull(id); code != "" {
+		t.Fatalf("pull: %s", code)
+	}
+	var state struct {
+		Apps []struct {
+			Sessions []struct {
+				SessionID, Transport, Signalling string
+				Tracks                           []struct {
+					Location, SessionID, Codec string
+					PulledBy                   []struct{ SessionID, Mid string }
+				}
+			}
+		}
+	}
+	r.zone("GET", "state", "", 200, &state)
+	for _, s := range state.Apps[0].Sessions {
+		switch track := s.Tracks[0]; {
+		case s.SessionID == id:
+			if s.Transport != "connected" || len(track.PulledBy) != 1 || track.PulledBy[0].SessionID == id || track.Codec == "" {
+				t.Errorf("publisher: %+v", s)
+			}
+		case s.Signalling != "sfu-offer-pending" || track.Location != "remote" || track.SessionID != id:
+			t.Errorf("puller: %+v", s)
+		}
+	}
+}
