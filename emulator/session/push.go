@@ -165,13 +165,12 @@ func (s *Session) tracksResponse(results []wire.TrackResult, fail []*wire.Error,
 	}
 }
 
-// failures gathers why items failed, and writes it to the log.
+// failures gathers why items failed; the front logs it, with secrets hidden.
 func (s *Session) failures(fail []*wire.Error) wire.Failures {
 	var out wire.Failures
 	for _, f := range fail {
 		if f != nil {
 			out.Failed = append(out.Failed, f)
-			s.reg.log.Info("item failed", "session", s.id, "code", f.Code, "explain", f.Explain)
 		}
 	}
 	return out
