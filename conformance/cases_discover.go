@@ -23,6 +23,10 @@ func discoverCases() []Case {
 			Section: "1.3 F", Mark: Doc, Run: discoverNew,
 		},
 		{
+			ID: "discover/nothing", Sentence: "autoDiscover of an offer in which nothing is new finds no track and is refused.",
+			Section: "1.3 F, 10 Q16", Mark: Inferred, EmulatorOnly: true, Codes: []string{"invalid_params/406 no tracks"}, Run: discoverNothing,
+		},
+		{
 			ID: "discover/refused", Sentence: "autoDiscover without an offer or with pulls is refused.",
 			Section: "1.3 F", Mark: Inferred, Run: discoverRefused,
 			Codes: []string{"invalid_params/406 offer expected", "invalid_params/406 mixed"},
@@ -109,6 +113,13 @@ func discoverNew(ctx context.Context, t *T) {
 	if got := t.flows(ctx, "the second track", subs[1], 5); got.Streams[0] != publishers[0].Stream() {
 		t.Errorf("the second name is another track's")
 	}
+}
+
+func discoverNothing(ctx context.Context, t *T) {
+	c, _ := t.publish(ctx, sfutest.Config{}, mic())
+	_, subs := t.subscribe(ctx, sfutest.Config{}, remote(c.ID, "mic"))
+	c.postTracks(ctx, discoverBody{SessionDescription: offerOf(c.offer(ctx)), AutoDiscover: true}).wantError("invalid_params/406 no tracks")
+	t.flows(ctx, "mic", subs[0], 5)
 }
 
 func discoverRefused(ctx context.Context, t *T) {

@@ -63,7 +63,7 @@ func simulcastCases() []Case {
 			Section: "1.5", Mark: Inferred, EmulatorOnly: true, Run: simulcastUpdateReplaces,
 		},
 		{
-			ID: "simulcast/switch", Sentence: "A choice of another layer asks for a key frame at once, and the switch happens at that frame.",
+			ID: "simulcast/switch", Sentence: "A choice of another layer asks for a key frame at once; the old layer goes on until that frame comes.",
 			Section: "3.4, 3.6", Mark: Inferred, Run: simulcastSwitch,
 		},
 		{
@@ -317,7 +317,8 @@ func simulcastSwitch(ctx context.Context, t *T) {
 	pub.comesFrom(ctx, subs[0], "a")
 	for _, rid := range []string{"b", "c"} {
 		layer := pub.layer(rid)
-		before := layer.Stats()
+		before, old := layer.Stats(), pub.rid(subs[0].Stats().LastStamp.Stream)
+		layer.HoldKeyFrames(true)
 		sub.update(ctx, pub.cam(prefer(rid)).into("0"))
 		prompt, cancel := context.WithTimeout(ctx, time.Second)
 		told, err := layer.Wait(prompt, func(s sfutest.PublisherStats) bool { return s.PLIs > before.PLIs })
@@ -328,6 +329,8 @@ func simulcastSwitch(ctx context.Context, t *T) {
 		if told.FIRs != 0 {
 			t.Errorf("layer %s was asked by FIR", rid)
 		}
+		pub.staysOn(ctx, subs[0], old, 20)
+		layer.HoldKeyFrames(false)
 		got := pub.comesFrom(ctx, subs[0], rid)
 		if sent := layer.Stats(); sent.KeyFrames != before.KeyFrames+1 {
 			t.Errorf("layer %s sent %d key frames until the switch, want 1", rid, sent.KeyFrames-before.KeyFrames)

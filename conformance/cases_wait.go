@@ -28,6 +28,22 @@ func waitCases() []Case {
 			Section: "2.2", Mark: Inferred, EmulatorOnly: true, Codes: []string{"session_error/425"}, Run: notReady(closeNegotiated),
 		},
 		{
+			ID: "wait/update", Sentence: "tracks/update on a session that negotiated but does not connect is 425 after about 5 s.",
+			Section: "2.2", Mark: Inferred, EmulatorOnly: true, Codes: []string{"session_error/425"}, Run: notReady(updateNext),
+		},
+		{
+			ID: "wait/push-unoffered", Sentence: "A push without an offer on a session that negotiated but does not connect is 425 after about 5 s.",
+			Section: "2.2", Mark: Inferred, EmulatorOnly: true, Codes: []string{"session_error/425"}, Run: notReady(pushUnofferedNext),
+		},
+		{
+			ID: "wait/lost", Sentence: "On a session that lost its connectivity mutations wait about 5 s and then are 425; GET is 200.",
+			Section: "2.2", Mark: Inferred, EmulatorOnly: true, Codes: []string{"session_error/425"}, Run: waitLost,
+		},
+		{
+			ID: "wait/unknown-layer", Sentence: "A pull of a layer that never was, with nothing to stand in, fails like a track without packets.",
+			Section: "3.5", Mark: Inferred, EmulatorOnly: true, Codes: []string{"empty_track_error"}, Run: waitUnknownLayer,
+		},
+		{
 			ID: "wait/after-session-offer", Sentence: "After sessions/new with an offer, tracks/new waits for the connection and then is 425.",
 			Section: "1.1", Mark: Recorded, Codes: []string{"session_error/425"}, Run: waitAfterSessionOffer,
 		},
@@ -99,6 +115,42 @@ func closeNegotiated(ctx context.Context, c *client) *exchange {
 	offer, err := other.Offer(ctx)
 	c.t.Must(err)
 	return c.put(ctx, "/tracks/close", closeBody{mids("0"), offerOf(offer), false})
+}
+
+func updateNext(ctx context.Context, c *client) *exchange {
+	return c.put(ctx, "/tracks/update", updateBody{[]trackItem{remote(c.ID, "mic").into("0")}})
+}
+
+func pushUnofferedNext(ctx context.Context, c *client) *exchange {
+	item := local("", "more")
+	item.Kind = "audio"
+	return c.postTracks(ctx, tracksBody{Tracks: []trackItem{item}})
+}
+
+func waitLost(ctx context.Context, t *T) {
+	source, _ := t.publish(ctx, sfutest.Config{}, mic())
+	c, subs := t.subscribe(ctx, sfutest.Config{}, remote(source.ID, "mic"))
+	t.flows(ctx, "mic", subs[0], 5)
+	c.Peer.Vanish()
+	var x *exchange
+	t.eventually(ctx, "the loss has no effect", func() bool {
+		x = c.put(ctx, "/tracks/update", updateBody{[]trackItem{remote(source.ID, "mic").into("0")}})
+		return x.Status != http.StatusOK
+	})
+	x.wantError("session_error/425")
+	t.between(x, 4500*time.Millisecond, 7*time.Second)
+	c.state(ctx).want(http.StatusOK)
+	t.between(c.requestPull(ctx, remote(source.ID, "mic")).wantError("session_error/425"), 4500*time.Millisecond, 7*time.Second)
+	c.state(ctx).want(http.StatusOK)
+}
+
+func waitUnknownLayer(ctx context.Context, t *T) {
+	pub := t.publishLayers(ctx, sfutest.VP8, threeLayers()...)
+	sub := t.client(ctx, sfutest.Config{})
+	x := sub.requestPull(ctx, pub.cam(prefer("d")), pub.cam(prefer("c"))).want(http.StatusOK).wantItemError(0, "empty_track_error")
+	t.between(x, 7500*time.Millisecond, 10*time.Second)
+	sub.answer(ctx, x)
+	pub.staysOn(ctx, sub.Peer.Subscriber(x.item(1).Mid), "c", 10)
 }
 
 func waitAfterSessionOffer(ctx context.Context, t *T) {

@@ -41,7 +41,7 @@ func TestContract(t *testing.T) {
 	})) {
 		t.Errorf("the emulator in dev mode is taken for %+v", target)
 	}
-	run(t, target, conformance.Cases())
+	run(t, target, given, conformance.Cases())
 }
 
 // TestContractInRealMode runs the cases that need an emulator which serves seeded apps only.
@@ -50,22 +50,31 @@ func TestContractInRealMode(t *testing.T) {
 	if !target.Emulator || !slices.Contains(target.Has, conformance.SeededApps) {
 		t.Fatalf("the emulator in real mode is taken for %+v", target)
 	}
-	run(t, target, slices.DeleteFunc(conformance.Cases(), func(c conformance.Case) bool {
+	run(t, target, false, slices.DeleteFunc(conformance.Cases(), func(c conformance.Case) bool {
 		return !slices.Contains(c.Needs, conformance.SeededApps)
 	}))
 }
 
-func run(t *testing.T, target conformance.Target, cases []conformance.Case) {
+// run runs the cases beside each other. Those that move the clock have an emulator each, or run alone if the target is a
+// given one: they begin before the parallel ones do.
+func run(t *testing.T, target conformance.Target, given bool, cases []conformance.Case) {
 	for _, c := range cases {
 		if !c.Applies(target) {
 			continue
 		}
 		t.Run(c.ID, func(t *testing.T) {
-			if c.Slow == 0 || c.Waits(target) > 0 {
-				t.Parallel() // else it moves the clock, while the others have not begun
+			target, wait := target, c.Waits(target)
+			movesClock := c.Slow > 0 && wait == 0
+			if !movesClock || !given {
+				t.Parallel()
 			}
-			if wait := c.Waits(target); wait > 0 {
+			switch {
+			case wait > 0:
 				t.Logf("waits for timeouts of %s", wait)
+			case movesClock && !given:
+				own := inProcess(t, func(*emulator.Config) {})
+				own.Emulator, own.Has, own.Schema = target.Emulator, target.Has, target.Schema
+				target = own
 			}
 			result := conformance.Run(t.Context(), c, target)
 			if result.Passed() {

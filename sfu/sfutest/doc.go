@@ -6,6 +6,11 @@
 // needs no decoder to tell loss, mix-ups, jumps and corruption apart. Payload headers and key frames are those of the
 // codec, so a forwarder may look at them.
 //
+// [Peer.PublishSimulcast] gives a Publisher for each layer, with numbers of its own and a frame size in the stamp, so a
+// Subscriber tells which layer a packet is of; it notes every [Switch] and whether the numbers go on across it, VP8 picture
+// ids included. [Peer.PublishInAnswer] sends on a section that the far end offers, a Track that Receives makes its section
+// sendrecv, and [Config.Lite] makes an ICE-lite endpoint.
+//
 // No interceptor runs unless [Config.Interceptors] asks for it: nothing is repaired, answered or reported behind the
 // back of a test. The publisher itself answers NACKs and PLIs, and sends sender reports; the subscriber sends what it is
 // told to.

@@ -91,7 +91,14 @@ func TestPLIAndFIRMakeKeyFrames(t *testing.T) {
 	must(t, sub.RequestKeyFrame())
 	_, err = sub.Wait(p.ctx, func(s SubscriberStats) bool { return s.KeyFrames == 2 })
 	must(t, err)
+	pubs[0].HoldKeyFrames(true)
 	must(t, sub.SendFIR(1))
+	_, err = sub.WaitMore(p.ctx, 12)
+	must(t, err)
+	if s := pubs[0].Stats(); s.KeyFrames != 2 {
+		t.Errorf("a held key frame was sent: %+v", s)
+	}
+	pubs[0].HoldKeyFrames(false)
 	_, err = pubs[0].Wait(p.ctx, func(s PublisherStats) bool { return s.PLIs == 1 && s.FIRs == 1 && s.KeyFrames == 3 })
 	must(t, err)
 }

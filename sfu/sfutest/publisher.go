@@ -79,6 +79,7 @@ type Publisher struct {
 	silent   bool
 	withhold int
 	wantKey  bool
+	holdKey  bool // key frames wait
 	stats    PublisherStats
 	history  [historySize]sentPacket
 	packets  uint64
@@ -259,6 +260,13 @@ func (b *Publisher) SetSilent(silent bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.silent = silent
+}
+
+// HoldKeyFrames makes PLIs and FIRs wait for their key frame until it is called with false.
+func (b *Publisher) HoldKeyFrames(hold bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.holdKey = hold
 }
 
 // Withhold keeps the next n packets back; they are sent only when a NACK asks for them.

@@ -58,9 +58,9 @@ func (b *Publisher) makeFrame() []outgoing {
 	if b.silent || b.binding == nil {
 		return nil
 	}
-	key := b.info.kind().String() == "video" &&
+	key := b.info.kind().String() == "video" && !b.holdKey &&
 		(b.wantKey || b.track.KeyEvery > 0 && b.stats.Frames%uint64(b.track.KeyEvery) == 0)
-	b.wantKey = false
+	b.wantKey = b.wantKey && b.holdKey
 	out := make([]outgoing, 0, b.track.PerFrame)
 	for part := range b.track.PerFrame {
 		packet := b.makePacketLocked(packetPlace{
