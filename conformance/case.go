@@ -50,7 +50,9 @@ type Case struct {
 	// Slow is how much of the service's time the case lets pass, 0 for none. Without a MovableClock it waits that long. With
 	// one nothing else may run beside it, since the clock is everybody's.
 	Slow time.Duration
-	Run  func(ctx context.Context, t *T)
+	// Alone means that other cases beside it would spoil it on a small machine.
+	Alone bool
+	Run   func(ctx context.Context, t *T)
 }
 
 // Target is a service to test.

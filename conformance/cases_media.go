@@ -50,7 +50,7 @@ func mediaCases() []Case {
 		},
 		{
 			ID: "media/fast", Sentence: "A fast video track arrives whole: thousands of packets, none lost, none twice.",
-			Section: "3.3", Mark: Inferred, Run: mediaMany,
+			Section: "3.3", Mark: Inferred, Alone: true, Run: mediaMany,
 		},
 	}
 }

@@ -55,7 +55,7 @@ func TestContractInRealMode(t *testing.T) {
 	}))
 }
 
-// run runs the cases beside each other. Those that move the clock have an emulator each, or run alone if the target is a
+// run runs the cases beside each other, but for those that want to be alone. Those that move the clock have an emulator each, or run alone if the target is a
 // given one: they begin before the parallel ones do.
 func run(t *testing.T, target conformance.Target, given bool, cases []conformance.Case) {
 	for _, c := range cases {
@@ -65,7 +65,7 @@ func run(t *testing.T, target conformance.Target, given bool, cases []conformanc
 		t.Run(c.ID, func(t *testing.T) {
 			target, wait := target, c.Waits(target)
 			movesClock := c.Slow > 0 && wait == 0
-			if !movesClock || !given {
+			if !c.Alone && (!movesClock || !given) {
 				t.Parallel()
 			}
 			switch {
