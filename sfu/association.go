@@ -44,8 +44,16 @@ const (
 
 var (
 	errFingerprint = errors.New("certificate does not match the fingerprint in the sdp")
-	errProfile     = errors.New("no srtp profile in common")
+	errNoMedia     = errors.New("the endpoint has not agreed on srtp")
 )
+
+// noMedia stands for the ciphers of a connection without SRTP.
+type noMedia struct{}
+
+func (noMedia) DecryptRTP(_, _ []byte, _ *rtp.Header) ([]byte, error)   { return nil, errNoMedia }
+func (noMedia) DecryptRTCP(_, _ []byte, _ *rtcp.Header) ([]byte, error) { return nil, errNoMedia }
+func (noMedia) EncryptRTP(_, _ []byte, _ *rtp.Header) ([]byte, error)   { return nil, errNoMedia }
+func (noMedia) EncryptRTCP(_, _ []byte, _ *rtcp.Header) ([]byte, error) { return nil, errNoMedia }
 
 // association is one DTLS connection with an endpoint and the SRTP keys that it gave. A Peer usually has one; Chromium
 // makes a second when the section that carried the BUNDLE transport is closed.
@@ -95,9 +103,11 @@ func (a *association) run(ctx context.Context) error {
 	}
 	buf := make([]byte, 8192)
 	for {
-		if _, err := a.conn.Read(buf); err != nil {
+		n, err := a.conn.Read(buf)
+		if err != nil {
 			return err
 		}
+		a.peer.receiveData(buf[:n])
 	}
 }
 
@@ -155,8 +165,9 @@ func (a *association) keys(ctx context.Context, conn *dtls.Conn) error {
 		return errFingerprint
 	}
 	chosen, ok := conn.SelectedSRTPProtectionProfile()
-	if !ok {
-		return errProfile
+	if !ok { // an endpoint that has data channels alone need not know SRTP
+		a.in, a.out = noMedia{}, noMedia{}
+		return nil
 	}
 	profile := srtp.ProtectionProfileAeadAes128Gcm
 	if chosen == dtls.SRTP_AES128_CM_HMAC_SHA1_80 {

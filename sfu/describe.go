@@ -65,6 +65,7 @@ func (p *Peer) describeLocked(closed []string) *sdp.Description {
 			Extensions:   s.extensions,
 			Receives:     s.receives() && !s.stopped && !slices.Contains(closed, s.mid),
 			RIDsReceived: true,
+			MaxMessage:   maxOffered,
 		}
 		if m.Receives {
 			m.RIDs = s.remote.RIDs

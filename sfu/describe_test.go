@@ -31,6 +31,7 @@ func someFingerprint() string {
 type line struct {
 	mid, kind, direction string
 	rejected             bool
+	protocol             string   // default is that of the kind
 	setup                string   // default actpass
 	formats              []string // "96 VP8/90000", or "97 96" for the rtx format of 96
 	extensions           []string // "3 urn:..."
@@ -81,6 +82,9 @@ func (l line) write(add func(format string, a ...any)) {
 	}
 	if l.kind == "application" {
 		protocol, pts = "UDP/DTLS/SCTP", []string{"webrtc-datachannel"}
+	}
+	if l.protocol != "" {
+		protocol = l.protocol
 	}
 	if l.rejected {
 		port = 0

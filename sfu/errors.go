@@ -28,6 +28,12 @@ var (
 	// ErrNoSection: no live section with that mid can do what is asked: one that the endpoint sends on to publish, one that
 	// the SFU sends on to pull into.
 	ErrNoSection = errors.New("no such section")
+	// ErrDataExists: the session has a section for data channels already (contract 1.9).
+	ErrDataExists = errors.New("the session has a section for data channels already")
+	// ErrNoData: the two sides have not agreed on a section for data channels.
+	ErrNoData = errors.New("no section for data channels has been agreed")
+	// ErrNoChannelIDs: all ids from 1 to 65534 are in use on this transport.
+	ErrNoChannelIDs = errors.New("no data channel id is free")
 	// ErrKindMismatch: audio for a video section or the other way round.
 	ErrKindMismatch = errors.New("track and section are of different kinds")
 )

@@ -40,8 +40,9 @@ type check struct {
 
 // NewFullPeer is NewPeer for an endpoint that may be ICE-lite: the Peer sends connectivity checks to the candidates of the
 // endpoint's SDP, and nominates.
-func (s *SFU) NewFullPeer() (*Peer, error) {
+func (s *SFU) NewFullPeer(labels ...any) (*Peer, error) {
 	p := newPeer(s)
+	p.log = s.log.With(labels...)
 	p.full = true
 	p.agent.tieBreaker = randomUint64()
 	return p, s.admit(p)

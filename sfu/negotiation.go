@@ -72,6 +72,7 @@ type AnswerPlan struct {
 type OfferPlan struct {
 	Pulls  []Pull
 	Pushes []Push
+	Data   bool // a section for data channels, with server-events opened in band on it (contract 1.9)
 }
 
 // Negotiated is what came of an Answer or Offer.
@@ -86,7 +87,8 @@ type Negotiated struct {
 type negotiation struct {
 	sections []*section
 	numbers  numbers
-	tag      string // the mid that carries the BUNDLE transport
+	data     *section // the one for data channels, nil for none
+	tag      string   // the mid that carries the BUNDLE transport
 	version  uint64
 	offering bool              // an offer of the SFU awaits its answer
 	pulls    []*Subscription   // those that the offer brought
@@ -104,6 +106,7 @@ type section struct {
 	protocol string
 	rejected bool // port 0: only a new section with another mid may take its place
 	stopped  bool // closed by force: the endpoint does not know, and nothing flows (contract 1.6)
+	agreed   bool // data only: both sides have it
 	remote   sdp.Media
 
 	codecs     []sdp.Codec
@@ -275,9 +278,12 @@ func (n *negotiation) section(i int, m *sdp.Media) *section {
 // sectionOfferedLocked needs mu. It takes over what the endpoint's offer says of a section.
 func (p *Peer) sectionOfferedLocked(s *section, m *sdp.Media) {
 	s.remote = *m
+	if s.kind == KindData {
+		p.dataOfferedLocked(s, m)
+		return
+	}
 	if m.Rejected || s.kind != KindAudio && s.kind != KindVideo {
-		s.rejected = true
-		p.endLocked(s)
+		p.rejectLocked(s)
 		return
 	}
 	s.rejected = false
@@ -290,8 +296,7 @@ func (p *Peer) sectionOfferedLocked(s *section, m *sdp.Media) {
 		s.extensions = sharedExtensions(m.Extensions, pullExtensions(s.kind))
 	}
 	if len(s.codecs) == 0 {
-		s.rejected = true
-		p.endLocked(s)
+		p.rejectLocked(s)
 		return
 	}
 	if pub := s.publication.Load(); pub != nil && m.Sends && !sameFormats(before, s.codecs) {
@@ -312,8 +317,8 @@ func sameFormats(a, b []sdp.Codec) bool {
 // receives reports whether the endpoint sends media that the SFU understands.
 func (s *section) receives() bool { return !s.rejected && s.remote.Sends }
 
-// Offer adds one section per pull and push, and returns the SFU's offer of the whole session. It fails with
-// ErrOfferPending or ErrClosed.
+// Offer adds one section per pull and push and one for data, and returns the SFU's offer of the whole session. It fails with
+// ErrOfferPending, ErrDataExists or ErrClosed.
 func (p *Peer) Offer(plan OfferPlan) (Negotiated, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -323,6 +328,8 @@ func (p *Peer) Offer(plan OfferPlan) (Negotiated, error) {
 		return Negotiated{}, ErrClosed
 	case n.offering:
 		return Negotiated{}, ErrOfferPending
+	case plan.Data && n.data != nil:
+		return Negotiated{}, ErrDataExists
 	}
 	var out Negotiated
 	for _, pull := range plan.Pulls {
@@ -339,6 +346,9 @@ func (p *Peer) Offer(plan OfferPlan) (Negotiated, error) {
 		if push.Bidirectional {
 			s.subscription = newSubscription(p, s, nil, Selection{})
 		}
+	}
+	if plan.Data {
+		p.offerDataLocked()
 	}
 	n.pulls = out.Subscriptions
 	n.offering = true
@@ -456,8 +466,12 @@ func (p *Peer) sectionAnsweredLocked(s *section, m *sdp.Media) {
 		return
 	}
 	if m.Rejected {
-		s.remote, s.rejected = *m, true
-		p.endLocked(s)
+		s.remote = *m
+		p.rejectLocked(s)
+		return
+	}
+	if s.kind == KindData {
+		p.dataAnsweredLocked(s, m)
 		return
 	}
 	pub := s.publication.Load()

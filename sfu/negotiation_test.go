@@ -72,13 +72,15 @@ func TestUnusableSectionsAreRejected(t *testing.T) {
 	p := newTestPeer(t, newSFU(t, Config{}))
 	unknown := video("v", "sendonly")
 	unknown.formats, unknown.more = []string{"100 H266/90000"}, nil
-	answer, got := push(t, p, data("d"), unknown, audio("a", "sendonly"))
+	old := data("d")
+	old.protocol = "DTLS/SCTP"
+	answer, got := push(t, p, old, unknown, audio("a", "sendonly"))
 	for i, rejected := range []bool{true, true, false} {
 		if answer.Media[i].Rejected != rejected {
 			t.Errorf("section %s rejected: %v, want %v", answer.Media[i].Mid, answer.Media[i].Rejected, rejected)
 		}
 	}
-	if answer.Media[0].Kind != "application" || answer.Media[0].Protocol != "UDP/DTLS/SCTP" || !slices.Equal(answer.Bundle, []string{"a"}) {
+	if answer.Media[0].Kind != "application" || answer.Media[0].Protocol != "DTLS/SCTP" || !slices.Equal(answer.Bundle, []string{"a"}) {
 		t.Errorf("answer %+v, bundle %v", answer.Media[0], answer.Bundle)
 	}
 	if len(got.Publications) != 1 || got.Publications["a"] == nil {
@@ -597,7 +599,7 @@ func TestMediaOfADescription(t *testing.T) {
 	want := []Media{
 		{Mid: "a", Kind: KindAudio, Sends: true},
 		{Mid: "v", Kind: KindVideo, Rejected: true},
-		{Mid: "d", Kind: KindData, Sends: true, Receives: true},
+		{Mid: "d", Kind: KindData},
 		{Mid: "w", Kind: KindVideo, Receives: true},
 	}
 	if got := d.Media(); !slices.Equal(got, want) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,7 @@ const (
 type Peer struct {
 	// Fixed after newPeer.
 	sfu       *SFU
+	log       *slog.Logger
 	full      bool   // sends checks itself: see fullAgent
 	ssrc      uint32 // our own, in RTCP
 	sessionID uint64 // o= line
@@ -61,6 +63,7 @@ type Peer struct {
 	videos        atomic.Int64  // video tracks that are being sent
 
 	inbound inbound
+	pipe    atomic.Pointer[dataPipe] // where SCTP's packets go; nil before a section for data
 
 	// outMu keeps the order of what is sent to this endpoint: it guards the sealing half of its associations and the
 	// numbering of its Subscriptions. It is the one lock of the packet path on the way out.
@@ -79,7 +82,8 @@ type Peer struct {
 	fingerprinted chan struct{}
 	active        bool // the SFU is the DTLS client, as the endpoint's first SDP decided
 	negotiation   negotiation
-	ages          int // of streams
+	data          *dataTransport // nil before both sides have agreed on a section for it
+	ages          int            // of streams
 	agent         fullAgent
 	ufrag, pwd    string // ours, of the present ICE generation
 	remoteUfrag   string // the endpoint's
@@ -96,6 +100,7 @@ type candidatePair struct {
 func newPeer(s *SFU) *Peer {
 	p := &Peer{
 		sfu:           s,
+		log:           s.log,
 		ufrag:         randomLetters(16),
 		pwd:           randomLetters(32),
 		ssrc:          randomUint32(),
@@ -145,6 +150,7 @@ func (p *Peer) Close() error {
 
 	p.sfu.forget(p)
 	p.endTracks()
+	p.endData()
 	if current != nil {
 		// Sends the close_notify, and ends the read loop. An error means that the connection was closed already.
 		_ = current.conn.Close()
@@ -339,7 +345,7 @@ func (p *Peer) ended(a *association, err error) {
 		closing := p.closing
 		p.mu.Unlock()
 		if !closing {
-			p.sfu.log.Info("dtls handshake failed: the endpoint must connect again", "error", err)
+			p.log.Info("dtls handshake failed: the endpoint must connect again", "error", err)
 		}
 	case p.current.Load() != a || p.closing:
 		p.mu.Unlock()
@@ -352,6 +358,7 @@ func (p *Peer) ended(a *association, err error) {
 		p.setStateLocked(StateClosed)
 		p.mu.Unlock()
 		p.endTracks()
+		p.endData()
 	}
 }
 

@@ -155,9 +155,10 @@ func (s *SFU) SetAdvertise(addrs []netip.AddrPort) {
 	s.advertise = addrs
 }
 
-// NewPeer makes a Peer without a transport; it fails with ErrClosed only.
-func (s *SFU) NewPeer() (*Peer, error) {
+// NewPeer makes a Peer without a transport; it fails with ErrClosed only. labels are keys and values for its log lines.
+func (s *SFU) NewPeer(labels ...any) (*Peer, error) {
 	p := newPeer(s)
+	p.log = s.log.With(labels...)
 	return p, s.admit(p)
 }
 

@@ -29,9 +29,9 @@ type fakeEngine struct {
 	peers []*fakePeer
 }
 
-func (e *fakeEngine) NewPeer() (peer, error) { return e.newPeer(false) }
+func (e *fakeEngine) NewPeer(string) (peer, error) { return e.newPeer(false) }
 
-func (e *fakeEngine) NewFullPeer() (peer, error) { return e.newPeer(true) }
+func (e *fakeEngine) NewFullPeer(string) (peer, error) { return e.newPeer(true) }
 
 func (e *fakeEngine) newPeer(full bool) (peer, error) {
 	e.mu.Lock()

@@ -10,8 +10,8 @@ import (
 // only other implementation is in the tests.
 
 type engine interface {
-	NewPeer() (peer, error)
-	NewFullPeer() (peer, error)
+	NewPeer(sessionID string) (peer, error)
+	NewFullPeer(sessionID string) (peer, error)
 	Parse(sdp string) (description, error)
 }
 
@@ -94,9 +94,13 @@ var (
 
 type sfuEngine struct{ sfu *sfu.SFU }
 
-func (e sfuEngine) NewPeer() (peer, error) { return asPeer(e.sfu.NewPeer()) }
+func (e sfuEngine) NewPeer(sessionID string) (peer, error) {
+	return asPeer(e.sfu.NewPeer("session", sessionID))
+}
 
-func (e sfuEngine) NewFullPeer() (peer, error) { return asPeer(e.sfu.NewFullPeer()) }
+func (e sfuEngine) NewFullPeer(sessionID string) (peer, error) {
+	return asPeer(e.sfu.NewFullPeer("session", sessionID))
+}
 
 func asPeer(p *sfu.Peer, err error) (peer, error) {
 	if err != nil {

@@ -257,7 +257,7 @@ func (s *Session) negotiate(op string, exchange func(peer) error) error {
 	if s.thirdParty {
 		newPeer = s.reg.engine.NewFullPeer
 	}
-	p, err := newPeer()
+	p, err := newPeer(s.id)
 	if err != nil {
 		return translate(err, op, s.id)
 	}

@@ -296,8 +296,8 @@ type failingOnce struct {
 	err error
 }
 
-func (e *failingOnce) NewPeer() (peer, error) {
-	p, err := e.engine.NewPeer()
+func (e *failingOnce) NewPeer(sessionID string) (peer, error) {
+	p, err := e.engine.NewPeer(sessionID)
 	p.(*fakePeer).fail, e.err = e.err, nil
 	return p, err
 }

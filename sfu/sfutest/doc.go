@@ -11,6 +11,8 @@
 // ids included. [Peer.PublishInAnswer] sends on a section that the far end offers, a Track that Receives makes its section
 // sendrecv, and [Config.Lite] makes an ICE-lite endpoint.
 //
+// [Peer.OpenChannel] makes a data channel, [Peer.Incoming] waits for one of the far end; a [Channel] keeps what arrives.
+//
 // No interceptor runs unless [Config.Interceptors] asks for it: nothing is repaired, answered or reported behind the
 // back of a test. The publisher itself answers NACKs and PLIs, and sends sender reports; the subscriber sends what it is
 // told to.
@@ -22,7 +24,7 @@
 //
 // # Lock order
 //
-// Peer.mu is taken before Publisher.mu and Subscriber.mu, which are leaves. No pion call is made under any of them.
+// Peer.mu is taken before Publisher.mu, Subscriber.mu and Channel.mu, which are leaves. No pion call is made under any of them.
 //
 // # What it does not do
 //

@@ -67,6 +67,7 @@ type Peer struct {
 	state       webrtc.PeerConnectionState
 	everUp      bool
 	subscribers map[string]*Subscriber
+	incoming    []*Channel // opened in band by the far end
 }
 
 // NewPeer makes a peer that has not negotiated yet.
@@ -100,6 +101,7 @@ func NewPeer(cfg Config) (*Peer, error) {
 	}
 	pc.OnConnectionStateChange(p.stateChanged)
 	pc.OnTrack(p.attach)
+	pc.OnDataChannel(p.arrived)
 	return p, nil
 }
 

@@ -3,6 +3,7 @@ package sdp
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -61,7 +62,13 @@ type Media struct {
 	RIDsReceived bool
 	MSID         string // "<stream id> <track id>"
 	CName        string
+	// MaxMessage is the longest data channel message in bytes that the writer accepts, 0 for any (RFC 8841 section 6). A
+	// section of the kind application has this and the transport's attributes only.
+	MaxMessage uint32
 }
+
+// DefaultMaxMessage is what a section without a=max-message-size accepts (RFC 8841 section 6.1).
+const DefaultMaxMessage = 65536
 
 // Codec is one payload type with its repair format.
 type Codec struct {
@@ -189,6 +196,8 @@ func parseMedia(s *pion.SessionDescription, m *pion.MediaDescription) (Media, er
 		}
 	}
 	if out.Kind == "application" {
+		out.Sends, out.Receives = false, false // a direction has no meaning there (RFC 8841 section 5.2)
+		out.MaxMessage = maxMessage(m)
 		return out, nil
 	}
 	p := mediaParser{out: &out, byPT: map[uint8]int{}, rtx: map[uint32]uint32{}}
@@ -205,6 +214,19 @@ func parseMedia(s *pion.SessionDescription, m *pion.MediaDescription) (Media, er
 	}
 	p.finish()
 	return out, nil
+}
+
+// maxMessage reads a=max-message-size; a value that is no number counts as absent.
+func maxMessage(m *pion.MediaDescription) uint32 {
+	value, ok := m.Attribute("max-message-size")
+	if !ok {
+		return DefaultMaxMessage
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 64)
+	if err != nil {
+		return DefaultMaxMessage
+	}
+	return uint32(min(n, math.MaxUint32))
 }
 
 // candidate reads the address of a UDP candidate (RFC 8839 section 5.1).

@@ -40,7 +40,11 @@ func (d *Description) Text(s Session) string {
 			writeRejected(line, m)
 			continue
 		}
-		writeMedia(line, m)
+		if m.Kind == "application" {
+			writeData(line, m)
+		} else {
+			writeMedia(line, m)
+		}
 		if candidates != nil {
 			for _, c := range candidates {
 				line("a=%s", c)
@@ -63,13 +67,26 @@ func writeRejected(line func(string, ...any), m *Media) {
 	line("a=inactive")
 }
 
-func writeMedia(line func(string, ...any), m *Media) {
-	line("m=%s 9 %s %s", m.Kind, m.Protocol, formats(m))
+// writeData writes the section of the data channels (contract 4.1, RFC 8841).
+func writeData(line func(string, ...any), m *Media) {
+	writeTransport(line, m, "webrtc-datachannel")
+	line("a=sctp-port:5000")
+	line("a=max-message-size:%d", m.MaxMessage)
+	line("a=sendrecv")
+}
+
+// writeTransport writes what all live sections begin with.
+func writeTransport(line func(string, ...any), m *Media, formats string) {
+	line("m=%s 9 %s %s", m.Kind, m.Protocol, formats)
 	line("c=IN IP4 0.0.0.0")
 	line("a=setup:%s", m.Setup)
 	line("a=mid:%s", m.Mid)
 	line("a=ice-ufrag:%s", m.Ufrag)
 	line("a=ice-pwd:%s", m.Pwd)
+}
+
+func writeMedia(line func(string, ...any), m *Media) {
+	writeTransport(line, m, formats(m))
 	line("a=rtcp-mux")
 	line("a=rtcp-rsize")
 	for _, c := range m.Codecs {

@@ -1,0 +1,396 @@
+package sfu
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/pion/datachannel"
+	"github.com/pion/sctp"
+
+	"github.com/callsemu/callsemu/sfu/internal/sdp"
+)
+
+const (
+	// serverEvents is the label of the channel that the SFU opens in band where it offered the section (contract 4.1).
+	serverEvents = "server-events"
+	// maxChannelID is the highest id that clients accept (contract 4.2).
+	maxChannelID = 65534
+	// maxInband bounds the channels that an endpoint opens in band; each costs a goroutine and a buffer.
+	maxInband = 256
+	// maxOffered is the a=max-message-size of the SFU. Longer messages could not be reassembled within SCTP's window; what
+	// is really delivered is up to PublishData.
+	maxOffered = 262144
+	// inbandBuffer holds any DCEP message; the content of in-band channels is swallowed.
+	inbandBuffer = 8192
+)
+
+// dataTransport is a Peer's SCTP association with the channels on it (RFC 8831). It begins when both sides have agreed on a
+// section for data, and lasts over any number of DTLS connections.
+type dataTransport struct {
+	// Fixed after newDataTransport.
+	peer    *Peer
+	own     bool   // the SFU offered the section, and so opens server-events
+	firstID uint16 // lowest id to hand out
+	longest uint32 // the longest message that the endpoint accepts, 0 for any
+	cancel  context.CancelFunc
+
+	wg sync.WaitGroup // readers of streams, joined by run
+
+	mu     sync.Mutex
+	up     *sctp.Association // while it is established
+	ended  bool
+	legs   map[uint16]*leg
+	inband map[uint16]int // readers of streams that the endpoint opened
+}
+
+// sctpProtocol reports whether an m-line is of the present form (RFC 8841 section 4); the form with sctpmap is older than any
+// client of the service.
+func sctpProtocol(protocol string) bool {
+	return strings.EqualFold(protocol, "UDP/DTLS/SCTP") || strings.EqualFold(protocol, "TCP/DTLS/SCTP")
+}
+
+// dataOfferedLocked needs mu. A session has one section for data; a second one is rejected.
+func (p *Peer) dataOfferedLocked(s *section, m *sdp.Media) {
+	n := &p.negotiation
+	if m.Rejected || !sctpProtocol(m.Protocol) || n.data != nil && n.data != s {
+		p.rejectLocked(s)
+		return
+	}
+	s.rejected, s.agreed = false, true
+	n.data = s
+	p.startDataLocked(false, m.MaxMessage)
+}
+
+// dataAnsweredLocked needs mu.
+func (p *Peer) dataAnsweredLocked(s *section, m *sdp.Media) {
+	s.remote, s.agreed = *m, true
+	p.startDataLocked(true, m.MaxMessage)
+}
+
+// rejectLocked needs mu. It takes a section out of use.
+func (p *Peer) rejectLocked(s *section) {
+	s.rejected = true
+	p.endLocked(s)
+	if p.negotiation.data != s {
+		return
+	}
+	p.negotiation.data = nil
+	p.pipe.Store(nil)
+	if p.data != nil {
+		p.data.cancel()
+		p.data = nil
+	}
+}
+
+// offerDataLocked needs mu. It adds the section for data to the SFU's offer.
+func (p *Peer) offerDataLocked() {
+	n := &p.negotiation
+	s := n.add(KindData, nil, sdp.Media{})
+	s.protocol = "UDP/DTLS/SCTP"
+	n.data = s
+	p.pipe.CompareAndSwap(nil, newDataPipe(p)) // endpoints begin as soon as they have answered
+}
+
+// startDataLocked needs mu. own says that the SFU has offered the section.
+func (p *Peer) startDataLocked(own bool, longest uint32) {
+	if p.data != nil || p.closing || p.state == StateClosed {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d := &dataTransport{
+		peer: p, own: own, firstID: 1, longest: longest, cancel: cancel, legs: map[uint16]*leg{}, inband: map[uint16]int{},
+	}
+	if p.active && !own {
+		d.firstID = 2 // an endpoint that is the DTLS server opens its first channel in band on 1 (RFC 8832 section 6)
+	}
+	p.pipe.CompareAndSwap(nil, newDataPipe(p))
+	p.data = d
+	pipe := p.pipe.Load()
+	p.wg.Go(func() { d.run(ctx, pipe) })
+}
+
+// run is the data transport's goroutine.
+func (d *dataTransport) run(ctx context.Context, pipe *dataPipe) {
+	defer d.end()
+	defer d.cancel()
+	for d.connected(ctx) {
+		assoc, err := sctp.ClientContext(ctx,
+			sctp.WithNetConn(pipe), sctp.WithLoggerFactory(d.peer.sfu.logging), sctp.WithMaxMessageSize(maxOffered))
+		if err == nil {
+			stop := context.AfterFunc(ctx, func() { _ = pipe.Close() })
+			d.serve(assoc)
+			stop()
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		d.peer.log.Info("sctp handshake failed, it begins again: the endpoint must answer on its data section", "error", err)
+		fresh := newDataPipe(d.peer) // the old one was closed with its association
+		if !d.peer.pipe.CompareAndSwap(pipe, fresh) {
+			return
+		}
+		pipe = fresh
+	}
+}
+
+// connected waits for DTLS; false means that there is nothing to wait for any more.
+func (d *dataTransport) connected(ctx context.Context) bool {
+	for {
+		state, changed := d.peer.State()
+		switch {
+		case ctx.Err() != nil || state == StateClosed:
+			return false
+		case state == StateConnected:
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// serve runs an established association until it ends. Streams that no call has allocated were opened by the endpoint.
+func (d *dataTransport) serve(assoc *sctp.Association) {
+	d.established(assoc)
+	for {
+		stream, err := assoc.AcceptStream()
+		if err != nil {
+			break
+		}
+		d.accept(stream)
+	}
+	_ = assoc.Close() // ended already: this joins its reader
+	d.end()
+	d.wg.Wait()
+}
+
+// established opens what was waiting for the association.
+func (d *dataTransport) established(assoc *sctp.Association) {
+	d.mu.Lock()
+	d.up = assoc
+	waiting := make([]*leg, 0, len(d.legs))
+	for _, l := range d.legs {
+		waiting = append(waiting, l)
+	}
+	d.mu.Unlock()
+	for _, l := range waiting {
+		d.open(l, assoc)
+	}
+	if !d.own {
+		return
+	}
+	config := &datachannel.Config{Label: serverEvents, LoggerFactory: d.peer.sfu.logging}
+	channel, err := datachannel.Dial(assoc, 0, config)
+	if err != nil {
+		d.peer.log.Warn("server-events could not be opened; the endpoint will miss nothing, since it carries nothing", "error", err)
+		return
+	}
+	d.wg.Go(func() { swallow(channel) })
+}
+
+// open gives a leg its stream.
+func (d *dataTransport) open(l *leg, assoc *sctp.Association) {
+	stream, err := assoc.OpenStream(l.id, sctp.PayloadTypeWebRTCBinary)
+	if err != nil { // the association is ending: so is the leg
+		return
+	}
+	if l.attach(stream) {
+		d.wg.Go(func() { l.read(stream) })
+	}
+}
+
+// accept serves a stream that the endpoint has opened in band. Its channel stays open, and what comes on it is swallowed: a
+// closed one makes native clients give up (contract 4.1).
+func (d *dataTransport) accept(stream *sctp.Stream) {
+	id := stream.StreamIdentifier()
+	d.mu.Lock()
+	l := d.legs[id]
+	room := l == nil && len(d.inband) < maxInband
+	if room {
+		d.inband[id]++
+	}
+	d.mu.Unlock()
+	switch {
+	case l != nil && !l.over(): // data came before the leg was opened, which takes over this very stream
+	case l != nil:
+		d.wg.Go(func() { discard(stream) })
+	case room:
+		d.wg.Go(func() { d.serveInband(stream, id) })
+	default:
+		d.peer.log.Warn("an in-band data channel was refused: the endpoint has too many; allocate channels with datachannels/new",
+			"id", id, "limit", maxInband)
+		_ = stream.Close() // an error means that the association is ending
+	}
+}
+
+func (d *dataTransport) serveInband(stream *sctp.Stream, id uint16) {
+	channel, err := datachannel.Server(stream, &datachannel.Config{LoggerFactory: d.peer.sfu.logging})
+	if err == nil {
+		swallow(channel)
+	} else {
+		discard(stream) // no channel: data on an id that nobody has allocated
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inband[id]--; d.inband[id] == 0 {
+		delete(d.inband, id)
+	}
+}
+
+// swallow reads a channel to its end.
+func swallow(channel *datachannel.DataChannel) {
+	buf := make([]byte, inbandBuffer)
+	for {
+		n, _, err := channel.ReadDataChannel(buf)
+		if grown, retry := grow(buf, n, err); retry {
+			buf = grown
+			continue
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func discard(stream *sctp.Stream) {
+	buf := make([]byte, inbandBuffer)
+	for {
+		n, _, err := stream.ReadSCTP(buf)
+		if grown, retry := grow(buf, n, err); retry {
+			buf = grown
+			continue
+		}
+		if err != nil {
+			_ = stream.Close() // answers the endpoint's reset (RFC 8831 section 6.7); an error means that all is ending
+			return
+		}
+	}
+}
+
+// allocate finds the lowest free id and gives it to a leg (contract 4.2). It fails with ErrNoChannelIDs or ErrClosed.
+func (d *dataTransport) allocate(l *leg) error {
+	d.mu.Lock()
+	if d.ended {
+		d.mu.Unlock()
+		return ErrClosed
+	}
+	id := int(d.firstID)
+	for ; id <= maxChannelID; id++ {
+		_, used := d.legs[uint16(id)]
+		if _, inband := d.inband[uint16(id)]; !used && !inband {
+			break
+		}
+	}
+	if id > maxChannelID {
+		d.mu.Unlock()
+		return ErrNoChannelIDs
+	}
+	l.id = uint16(id)
+	d.legs[l.id] = l
+	assoc := d.up
+	d.mu.Unlock()
+	if assoc != nil {
+		d.open(l, assoc)
+	}
+	return nil
+}
+
+// release makes an id free again: its stream has been reset in both directions, or never was there.
+func (d *dataTransport) release(l *leg) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.legs[l.id] == l {
+		delete(d.legs, l.id)
+	}
+}
+
+// end ends every leg. It does not wait, and may be called more than once.
+func (d *dataTransport) end() {
+	d.mu.Lock()
+	d.ended, d.up = true, nil
+	left := make([]*leg, 0, len(d.legs))
+	for _, l := range d.legs {
+		left = append(left, l)
+	}
+	d.mu.Unlock()
+	for _, l := range left {
+		l.finish()
+	}
+}
+
+// endData ends the data transport, if there is one.
+func (p *Peer) endData() {
+	p.mu.Lock()
+	d := p.data
+	p.mu.Unlock()
+	if d != nil {
+		d.cancel()
+		d.end()
+	}
+}
+
+// dataTransport is the one in use; ErrNoData where the sides have not agreed on one.
+func (p *Peer) dataTransport() (*dataTransport, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closing || p.state == StateClosed:
+		return nil, ErrClosed
+	case p.data == nil:
+		return nil, ErrNoData
+	}
+	return p.data, nil
+}
+
+// HasData reports whether the session's SDP has a section for data: one in use, or one in an offer that awaits its answer.
+func (p *Peer) HasData() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.negotiation.data != nil
+}
+
+// DataAgreed reports whether both sides have agreed on a section for data, so that channels can be allocated.
+func (p *Peer) DataAgreed() bool {
+	_, err := p.dataTransport()
+	return err == nil
+}
+
+// PublishData allocates a channel on which the endpoint publishes. It fails with ErrNoData, ErrNoChannelIDs or ErrClosed.
+//
+// Messages longer than longest bytes are dropped.
+func (p *Peer) PublishData(policy Policy, longest int) (*DataPublication, error) {
+	d, err := p.dataTransport()
+	if err != nil {
+		return nil, err
+	}
+	pub := newDataPublication(longest)
+	pub.leg = newLeg(d, policy, pub.received, pub.legEnded)
+	if err := d.allocate(pub.leg); err != nil {
+		return nil, fmt.Errorf("publish data: %w", err)
+	}
+	return pub, nil
+}
+
+// SubscribeData allocates a channel on which the endpoint receives what is published on pub. It fails with ErrNoData,
+// ErrNoChannelIDs or ErrClosed.
+func (p *Peer) SubscribeData(pub *DataPublication, policy Policy, options SubscribeData) (*DataSubscription, error) {
+	d, err := p.dataTransport()
+	if err != nil {
+		return nil, err
+	}
+	sub := newDataSubscription(pub, options)
+	sub.leg = newLeg(d, policy, sub.received, sub.legEnded)
+	if err := d.allocate(sub.leg); err != nil {
+		return nil, fmt.Errorf("subscribe to data: %w", err)
+	}
+	pub.add(sub)
+	if options.CanReply {
+		sub.SetReply(true)
+	}
+	return sub, nil
+}
