@@ -33,15 +33,15 @@ func routes(r *session.Registry) []route {
 		{http.MethodPut, "/sessions/{sessionId}/renegotiate", "renegotiate", withBody(r.Renegotiate)},
 		{http.MethodPut, "/sessions/{sessionId}/tracks/update", "updateTracks", withBody(r.UpdateTracks)},
 		{http.MethodPut, "/sessions/{sessionId}/tracks/close", "closeTracks", withBody(r.CloseTracks)},
+		{http.MethodPost, "/sessions/{sessionId}/datachannels/establish", session.OpEstablishData, withBody(r.EstablishData)},
+		{http.MethodPost, "/sessions/{sessionId}/datachannels/new", session.OpNewChannels, withBody(r.NewChannels)},
+		{http.MethodPut, "/sessions/{sessionId}/datachannels/update", session.OpUpdateChannels, withBody(r.UpdateChannels)},
+		{http.MethodPut, "/sessions/{sessionId}/datachannels/close", session.OpCloseChannels, withBody(r.CloseChannels)},
 	}
 }
 
 // lacking are the calls of the real service that the emulator does not have yet.
 var lacking = []struct{ method, path string }{
-	{http.MethodPost, "/sessions/{sessionId}/datachannels/establish"},
-	{http.MethodPost, "/sessions/{sessionId}/datachannels/new"},
-	{http.MethodPut, "/sessions/{sessionId}/datachannels/update"},
-	{http.MethodPut, "/sessions/{sessionId}/datachannels/close"},
 	{http.MethodPost, "/adapters/websocket/new"},
 	{http.MethodPost, "/adapters/websocket/close"},
 }

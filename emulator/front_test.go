@@ -131,7 +131,7 @@ func TestChecksComeInTheOrderOfTheContract(t *testing.T) {
 		{"empty object for a new session", "POST", "/v1/apps/shop/sessions/new", "Bearer " + secret, "{}", 400, "decoding_error"},
 		{"DELETE of a session", "DELETE", "/v1/apps/shop/sessions/" + id, "Bearer " + secret, "", 405, "method_not_allowed"},
 		{"close by POST", "POST", "/v1/apps/shop/sessions/" + id + "/tracks/close", "Bearer " + secret, "{}", 405, "method_not_allowed"},
-		{"not emulated yet", "PUT", "/v1/apps/shop/sessions/" + id + "/datachannels/update", "Bearer " + secret, "{}", 406, "invalid_params"},
+		{"not emulated yet", "POST", "/v1/apps/shop/adapters/websocket/new", "Bearer " + secret, "{}", 406, "invalid_params"},
 		{"unknown route", "GET", "/v1/apps/shop/nothing", "Bearer " + secret, "", 404, "not_found"},
 		{"trailing slash", "POST", "/v1/apps/shop/sessions/new/", "Bearer " + secret, "", 404, "not_found"},
 		{"double slash is not redirected", "POST", "/v1//apps/shop/sessions/new", "Bearer " + secret, "", 404, "not_found"},

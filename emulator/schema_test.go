@@ -57,6 +57,24 @@ func schemaPairs() []schemaPair {
 		{value: wire.SessionState{}, schema: "SessionState"},
 		{value: wire.TrackState{}, schema: "TrackState"},
 		{value: wire.DataChannelState{}, schema: "DataChannelState"},
+		{value: wire.EstablishRequest{}, schema: "EstablishRequest"},
+		{value: wire.EstablishChannel{}, schema: "EstablishChannel"},
+		{value: wire.EstablishResponse{}, schema: "EstablishResponse"},
+		{value: wire.EstablishedChannel{}, schema: "EstablishedChannel"},
+		{value: wire.NewChannelsRequest{}, schema: "NewChannelsRequest"},
+		{value: wire.ChannelObject{}, schema: "ChannelObject"},
+		{value: wire.ChannelsResponse{}, schema: "NewChannelsResponse"},
+		{value: wire.ChannelResult{}, schema: "NewChannelResult", checked: []string{"location", "dataChannelName"}},
+		{value: wire.UpdateChannelsRequest{}, schema: "UpdateChannelsRequest"},
+		// An update names its items as datachannels/new does; of the rest only canReply is looked at.
+		{value: wire.ChannelObject{}, schema: "UpdateChannel", checked: []string{"sessionId"},
+			unused: []string{"ordered", "maxRetransmits", "maxPacketLifeTime", "waitForAck"}},
+		{value: wire.ChannelsResponse{}, schema: "UpdateChannelsResponse"},
+		{value: wire.ChannelResult{}, schema: "UpdateChannelResult", checked: []string{"location", "sessionId", "dataChannelName"}},
+		{value: wire.CloseChannelsRequest{}, schema: "CloseChannelsRequest"},
+		{value: wire.CloseChannel{}, schema: "CloseChannel"},
+		{value: wire.ChannelsResponse{}, schema: "CloseChannelsResponse"},
+		{value: wire.ChannelResult{}, schema: "CloseChannelResult", checked: []string{"id"}, unused: []string{"canReply"}},
 		{value: wire.Error{}, schema: "Error"},
 		{value: emulator.Readiness{}, schema: "Readiness"},
 	}
@@ -70,6 +88,8 @@ var schemasWithoutType = []string{
 	"LocalTrack", "RemoteTrack", // of TrackObject
 	"AnsweredTracks", "OfferedTracks", "SettledTracks", "FailedTracks", "OnlyFailedTracks", // of TracksResponse
 	"PushedTrack", "PulledTrack", "FailedTrack", "ItemErrorCode", // of TrackResult
+	"EstablishOffered", "EstablishAnswered", // of EstablishResponse
+	"ChannelId", "ChannelErrorCode", // of the results of data channels
 	"RefusedError", // Error with the subcode that clients know and the emulator does not send
 }
 

@@ -47,6 +47,7 @@ func TestFaultsOfTheFileAreFoundWhenLoading(t *testing.T) {
 
 func TestEveryOperationHasEveryDocumentedStatus(t *testing.T) {
 	const session, tracks = "/apps/{appId}/sessions", "/apps/{appId}/sessions/{sessionId}/tracks"
+	const data = "/apps/{appId}/sessions/{sessionId}/datachannels"
 	want := map[string][]int{
 		"POST " + session + "/new":                    {201, 400, 401, 404, 406, 413, 429, 500, 503},
 		"GET " + session + "/{sessionId}":             {200, 401, 404, 410, 429, 500, 503},
@@ -55,6 +56,10 @@ func TestEveryOperationHasEveryDocumentedStatus(t *testing.T) {
 		"PUT " + session + "/{sessionId}/renegotiate": {200, 400, 401, 404, 406, 409, 410, 413, 429, 500, 503},
 		"PUT " + tracks + "/update":                   {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"PUT " + tracks + "/close":                    {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
+		"POST " + data + "/establish":                 {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
+		"POST " + data + "/new":                       {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
+		"PUT " + data + "/update":                     {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
+		"PUT " + data + "/close":                      {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"GET /healthz":                                {200},
 		"GET /readyz":                                 {200, 503},
 		"GET /_emu/openapi.yaml":                      {200},

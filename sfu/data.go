@@ -360,6 +360,17 @@ func (p *Peer) DataAgreed() bool {
 	return err == nil
 }
 
+// InbandID is the id of the first channel that is opened in band: 0 where the SFU has offered the section or the endpoint is
+// the DTLS client, 1 where the endpoint is the server (RFC 8832 section 6).
+func (p *Peer) InbandID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.data != nil && p.data.firstID == 2 {
+		return 1
+	}
+	return 0
+}
+
 // PublishData allocates a channel on which the endpoint publishes. It fails with ErrNoData, ErrNoChannelIDs or ErrClosed.
 //
 // Messages longer than longest bytes are dropped.

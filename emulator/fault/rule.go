@@ -40,13 +40,17 @@ type Rule struct {
 }
 
 // The operations of the API, by their ids in our OpenAPI file.
-const newTracks = "newTracks"
+const (
+	newTracks   = "newTracks"
+	newChannels = "newDataChannels"
+)
 
 // Operations are the names by which rules choose calls.
-var Operations = []string{"newSession", "getSession", newTracks, "updateTracks", "closeTracks", "renegotiate"}
+var Operations = []string{"newSession", "getSession", newTracks, "updateTracks", "closeTracks", "renegotiate",
+	"establishDataChannels", newChannels, "updateDataChannels", "closeDataChannels"}
 
 // itemOperations have items that can fail one by one.
-var itemOperations = []string{newTracks, "updateTracks", "closeTracks"}
+var itemOperations = []string{newTracks, "updateTracks", "closeTracks", newChannels, "updateDataChannels", "closeDataChannels"}
 
 // check returns the rule with its defaults, or why it is not one.
 func (r Rule) check() (Rule, error) {

@@ -48,6 +48,7 @@ type App struct {
 type entry struct {
 	session   *Session
 	published map[string]publication
+	channels  map[string]dataPublication
 }
 
 func newApp(id, secret string, seeded bool, now time.Time) *App {
@@ -130,7 +131,7 @@ func (r *Registry) add(s *Session) error {
 	if r.apps[s.app.id] != s.app {
 		return wire.Refuse(wire.AppNotFound, "app %s was dropped between two steps of this request; send it again", s.app.id)
 	}
-	s.app.sessions[s.id] = &entry{session: s, published: map[string]publication{}}
+	s.app.sessions[s.id] = &entry{session: s, published: map[string]publication{}, channels: map[string]dataPublication{}}
 	return nil
 }
 
@@ -152,6 +153,34 @@ func (r *Registry) find(app *App, sessionID, trackName string) publication {
 		return entry.published[trackName]
 	}
 	return nil
+}
+
+// findChannel looks up a published data channel of this app, nil if there is none.
+func (r *Registry) findChannel(app *App, sessionID, name string) dataPublication {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if entry := app.sessions[sessionID]; entry != nil {
+		return entry.channels[name]
+	}
+	return nil
+}
+
+// publishChannel makes a data channel visible to the other sessions of the app, unless its session was dropped meanwhile.
+func (r *Registry) publishChannel(s *Session, name string, pub dataPublication) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if entry := s.app.sessions[s.id]; entry != nil {
+		entry.channels[name] = pub
+	}
+}
+
+// unpublishChannel hides a data channel from new subscriptions.
+func (r *Registry) unpublishChannel(s *Session, name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if entry := s.app.sessions[s.id]; entry != nil {
+		delete(entry.channels, name)
+	}
 }
 
 // publisher says of a session in one word whether it could send: unknown, connected, or not connected.

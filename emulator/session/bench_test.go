@@ -193,6 +193,7 @@ type fakePeer struct {
 	fail    error    // what the next exchange returns
 	busy    atomic.Bool
 
+	data      fakeData
 	hush      func()        // ends hearOn
 	holdClose chan struct{} // Close waits for it, where it is set
 }
@@ -351,6 +352,9 @@ func (p *fakePeer) Answer(offer description, plan answerPlan) (answered, error) 
 	kinds := map[string]sfu.Kind{}
 	for _, media := range offer.Media() {
 		kinds[media.Mid] = media.Kind
+		if media.Kind == sfu.KindData && !media.Rejected {
+			p.data.section, p.data.agreed = true, true
+		}
 		if n, err := strconv.Atoi(media.Mid); err == nil {
 			p.nextMid = max(p.nextMid, n+1)
 		}
@@ -389,6 +393,7 @@ func (p *fakePeer) Offer(plan offerPlan) (offered, error) {
 	}
 	p.pending = true
 	p.offers = append(p.offers, plan)
+	p.data.section = p.data.section || plan.Data
 	o := offered{sdp: "offer"}
 	for _, pull := range plan.Pulls {
 		o.pulls = append(o.pulls, p.subscribeLocked(strconv.Itoa(p.nextMid), pull))
@@ -414,6 +419,7 @@ func (p *fakePeer) AcceptAnswer(description) error {
 		return err
 	}
 	p.pending = false
+	p.data.agreed = p.data.section
 	return nil
 }
 

@@ -30,6 +30,11 @@ type peer interface {
 	PullInto(mid string, source publication, want sfu.Selection) (subscription, error)
 	Select(mid string, want sfu.Selection) error
 	CloseMids(mids ...string)
+	HasData() bool
+	DataAgreed() bool
+	InbandID() int
+	PublishData(policy sfu.Policy, longest int) (dataPublication, error)
+	SubscribeData(source dataPublication, policy sfu.Policy, options sfu.SubscribeData) (dataSubscription, error)
 }
 
 type description interface {
@@ -53,6 +58,24 @@ type subscription interface {
 	Info() sfu.SubscriptionInfo
 }
 
+type dataPublication interface {
+	ID() int
+	State() sfu.ChannelState
+	Done() <-chan struct{}
+	Close()
+	Info() sfu.DataPublicationInfo
+}
+
+type dataSubscription interface {
+	ID() int
+	State() sfu.ChannelState
+	Acked() <-chan struct{}
+	CanReply() bool
+	SetReply(may bool)
+	Close()
+	Info() sfu.DataSubscriptionInfo
+}
+
 // wantedPull is sfu.Pull over the interface.
 type wantedPull struct {
 	source publication
@@ -70,6 +93,7 @@ type answerPlan struct {
 type offerPlan struct {
 	Pulls  []wantedPull
 	Pushes []sfu.Push
+	Data   bool
 }
 
 type answered struct {
@@ -90,6 +114,9 @@ var (
 	_ description  = (*sfu.Description)(nil)
 	_ peer         = sfuPeer{}
 	_ engine       = sfuEngine{}
+
+	_ dataPublication  = (*sfu.DataPublication)(nil)
+	_ dataSubscription = (*sfu.DataSubscription)(nil)
 )
 
 type sfuEngine struct{ sfu *sfu.SFU }
@@ -135,7 +162,7 @@ func (p sfuPeer) Answer(offer description, plan answerPlan) (answered, error) {
 }
 
 func (p sfuPeer) Offer(plan offerPlan) (offered, error) {
-	n, err := p.Peer.Offer(sfu.OfferPlan{Pulls: concretePulls(plan.Pulls), Pushes: plan.Pushes})
+	n, err := p.Peer.Offer(sfu.OfferPlan{Pulls: concretePulls(plan.Pulls), Pushes: plan.Pushes, Data: plan.Data})
 	if err != nil {
 		return offered{}, err
 	}
@@ -160,6 +187,22 @@ func (p sfuPeer) Publish(mid string) (publication, error) {
 
 func (p sfuPeer) PullInto(mid string, source publication, want sfu.Selection) (subscription, error) {
 	sub, err := p.Peer.PullInto(mid, source.(*sfu.Publication), want)
+	if err != nil {
+		return nil, err
+	}
+	return sub, nil
+}
+
+func (p sfuPeer) PublishData(policy sfu.Policy, longest int) (dataPublication, error) {
+	pub, err := p.Peer.PublishData(policy, longest)
+	if err != nil {
+		return nil, err
+	}
+	return pub, nil
+}
+
+func (p sfuPeer) SubscribeData(source dataPublication, policy sfu.Policy, options sfu.SubscribeData) (dataSubscription, error) {
+	sub, err := p.Peer.SubscribeData(source.(*sfu.DataPublication), policy, options)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,9 @@ type deadline struct {
 	rule  string // its name in RuleTable
 	mid   string // of the track, empty for the session
 	due   time.Time
-	track *track // nil for the session
+	track *track // nil where it is not about one
+
+	channel *channel // nil where it is not about one
 }
 
 // nudge makes the sweeper look at the deadlines again: there may be an earlier one. It never blocks.
@@ -78,6 +80,10 @@ func (r *Registry) sweepSession(s *Session, now time.Time) (next time.Time) {
 		case d.track != nil:
 			silent[d.track] = true
 			r.log.Info("track collected", "session", s.id, "track", d.track.name, "mid", d.mid, "rule", d.rule)
+		case d.channel != nil:
+			s.closeChannel(d.channel)
+			r.log.Info("data channel closed: its subscriber has sent nothing, and waitForAck waits for its first message", "session", s.id,
+				"channel", d.channel.name, "id", d.channel.id, "rule", d.rule)
 		case d.rule == ruleTransportWait || d.rule == ruleMediaWait: // the request's own
 		default:
 			r.drop(s, expiryReasons[d.rule])
@@ -97,6 +103,7 @@ const (
 	ruleNeverConnected = "never-connected"
 	ruleLostWindow     = "lost-window"
 	ruleSilentTrack    = "silent-track"
+	ruleAckWait        = "ack-wait"
 )
 
 var expiryReasons = map[string]string{
@@ -116,6 +123,7 @@ func (s *Session) deadlines() []deadline {
 		return append(list, deadline{rule: ruleNeverConnected, due: s.created.Add(rules.NeverConnected)})
 	}
 	list = append(list, deadline{rule: ruleLostWindow, due: s.heardAt(p.LastSeen(), upSince).Add(rules.LostWindow)})
+	list = append(list, s.ackDeadlines(rules.AckWait)...)
 	if !s.up.Load() {
 		return list // the silence is the session's
 	}

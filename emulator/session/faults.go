@@ -15,6 +15,11 @@ const (
 	OpUpdateTracks = "updateTracks"
 	OpCloseTracks  = "closeTracks"
 	OpRenegotiate  = "renegotiate"
+
+	OpEstablishData  = "establishDataChannels"
+	OpNewChannels    = "newDataChannels"
+	OpUpdateChannels = "updateDataChannels"
+	OpCloseChannels  = "closeDataChannels"
 )
 
 // Call is an operation on a session that is there, as fault rules see it.
@@ -22,7 +27,7 @@ type Call struct {
 	Operation string // one of the names above
 	App       string
 	Session   string // that of the path, or the new one
-	Items     int    // how many tracks the request names; those that autoDiscover finds are not counted
+	Items     int    // how many tracks or data channels the request names; those that autoDiscover finds are not counted
 }
 
 // Fault is what goes wrong on purpose with one call; the zero value is nothing. The Registry does what it says.
@@ -106,6 +111,8 @@ func (f Fault) spoil(answer any) {
 		items, failures = out.Tracks, &out.Failures
 	case *wire.CloseTracksResponse:
 		items, failures = out.Tracks, &out.Failures
+	case *wire.ChannelsResponse:
+		f.spoilChannels(out)
 	}
 	for i := range items {
 		e := f.Items[i]
@@ -117,6 +124,15 @@ func (f Fault) spoil(answer any) {
 		}
 		items[i] = items[i].Fail(e)
 		failures.Failed = append(failures.Failed, e)
+	}
+}
+
+func (f Fault) spoilChannels(out *wire.ChannelsResponse) {
+	for i, item := range out.DataChannels {
+		if e := f.Items[i]; e != nil && item.ErrorCode == "" {
+			out.DataChannels[i] = item.Fail(e)
+			out.Failed = append(out.Failed, e)
+		}
 	}
 }
 

@@ -237,6 +237,26 @@ func (r *Registry) CloseTracks(ctx context.Context, app *App, sessionID string, 
 	return inTurn(ctx, r, app, Call{Operation: OpCloseTracks, Session: sessionID, Items: len(in.Tracks)}, in, op)
 }
 
+// EstablishData gives a session its transport for data channels (contract 1.9).
+func (r *Registry) EstablishData(ctx context.Context, app *App, sessionID string, in *wire.EstablishRequest) (*wire.EstablishResponse, error) {
+	return inTurn(ctx, r, app, Call{Operation: OpEstablishData, Session: sessionID}, in, (*Session).establish)
+}
+
+// NewChannels publishes data channels or subscribes to them (contract 1.10).
+func (r *Registry) NewChannels(ctx context.Context, app *App, sessionID string, in *wire.NewChannelsRequest) (*wire.ChannelsResponse, error) {
+	return inTurn(ctx, r, app, Call{Operation: OpNewChannels, Session: sessionID, Items: len(in.DataChannels)}, in, (*Session).newChannels)
+}
+
+// UpdateChannels says which subscriber may reply (contract 1.11).
+func (r *Registry) UpdateChannels(ctx context.Context, app *App, sessionID string, in *wire.UpdateChannelsRequest) (*wire.ChannelsResponse, error) {
+	return inTurn(ctx, r, app, Call{Operation: OpUpdateChannels, Session: sessionID, Items: len(in.DataChannels)}, in, (*Session).updateChannels)
+}
+
+// CloseChannels closes data channels by id (contract 1.12).
+func (r *Registry) CloseChannels(ctx context.Context, app *App, sessionID string, in *wire.CloseChannelsRequest) (*wire.ChannelsResponse, error) {
+	return inTurn(ctx, r, app, Call{Operation: OpCloseChannels, Session: sessionID, Items: len(in.DataChannels)}, in, (*Session).closeChannels)
+}
+
 // SessionState lists a session's tracks. It does not wait for requests in progress (contract 1.7).
 func (r *Registry) SessionState(ctx context.Context, app *App, sessionID string) (*wire.SessionState, error) {
 	s := r.session(app, sessionID)

@@ -15,9 +15,11 @@ type Rules struct {
 	NeverConnected time.Duration // life of a session that never connects (contract 2.3)
 	LostWindow     time.Duration // how long a session outlives its connectivity (contract 2.3)
 	SilentTrack    time.Duration // a published track without packets for this long is collected (contract 2.3)
+	AckWait        time.Duration // how long a subscription with waitForAck waits for its first message (contract 4.4)
 	Liveness       time.Duration // real time in which a connected endpoint shows itself after a jump of the clock
 	RateLimit      int           // requests a second on one session, in real time; dev mode has none (contract 6, 9.3)
 	MaxTracks      int           // items in one tracks/new or tracks/update (contract 6)
+	MaxMessage     int           // bytes of a data channel message; longer ones are lost (contract 4.1)
 	MaxBody        int           // bytes of a request body (contract 6)
 	MaxDevApps     int           // apps that dev mode makes on first use, seeded ones not counted
 }
@@ -73,6 +75,8 @@ func (r Rules) WithDefaults() Rules {
 	orDefault(&r.NeverConnected, full.NeverConnected)
 	orDefault(&r.LostWindow, full.LostWindow)
 	orDefault(&r.SilentTrack, full.SilentTrack)
+	orDefault(&r.AckWait, full.AckWait)
+	orDefault(&r.MaxMessage, full.MaxMessage)
 	orDefault(&r.Liveness, full.Liveness)
 	orDefault(&r.RateLimit, full.RateLimit)
 	orDefault(&r.MaxTracks, full.MaxTracks)
@@ -92,12 +96,16 @@ var ruleTable = []rule{
 		duration(func(r *Rules) *time.Duration { return &r.LostWindow })},
 	{RuleInfo{"silent-track", "30s", "a published track without packets for this long is collected", "contract 2.3"},
 		duration(func(r *Rules) *time.Duration { return &r.SilentTrack })},
+	{RuleInfo{"ack-wait", "30s", "a data channel with waitForAck is closed if its first message does not come within this", "contract 4.4, 6"},
+		duration(func(r *Rules) *time.Duration { return &r.AckWait })},
 	{RuleInfo{"liveness", "3s", "real time in which a quiet endpoint shows that it is connected when the clock has jumped", "callsemu"},
 		duration(func(r *Rules) *time.Duration { return &r.Liveness })},
 	{RuleInfo{"rate-limit", "50", "requests a second on one session, except in dev mode", "contract 6, 9.3"},
 		number(func(r *Rules) *int { return &r.RateLimit })},
 	{RuleInfo{"max-tracks", "64", "tracks in one tracks/new or tracks/update", "contract 6"},
 		number(func(r *Rules) *int { return &r.MaxTracks })},
+	{RuleInfo{"max-message", "65536", "bytes of a data channel message; longer ones are lost", "contract 4.1, 6"},
+		number(func(r *Rules) *int { return &r.MaxMessage })},
 	{RuleInfo{"max-body", "1048576", "bytes of a request body", "contract 6, inferred"},
 		number(func(r *Rules) *int { return &r.MaxBody })},
 	{RuleInfo{"max-dev-apps", "1000", "apps that dev mode makes on first use", "callsemu"},

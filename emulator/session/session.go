@@ -17,7 +17,7 @@ import (
 	"github.com/callsemu/callsemu/sfu"
 )
 
-// Session is one session of the API: at most one Peer, and the tracks pushed and pulled on it.
+// Session is one session of the API: at most one Peer, and the tracks and data channels on it.
 type Session struct {
 	// fixed after construction
 	id      string // 32 lower-case hex digits (contract 0.3)
@@ -43,6 +43,7 @@ type Session struct {
 	request  inProgress
 	waits    []deadline // of the request in progress
 	tracks   []*track
+	channels []*channel
 }
 
 // inProgress is the request whose turn it is.
@@ -400,7 +401,7 @@ func (s *Session) state() (*wire.SessionState, error) {
 		return nil, refuse(decide(opRead, t, sig).problem, opRead, s.id, t, sig)
 	}
 	list := s.list()
-	state := &wire.SessionState{Tracks: make([]wire.TrackState, 0, len(list)), DataChannels: []wire.DataChannelState{}}
+	state := &wire.SessionState{Tracks: make([]wire.TrackState, 0, len(list)), DataChannels: s.channelStates()}
 	for _, t := range list {
 		entry := wire.TrackState{Location: wire.LocationLocal, Mid: t.mid, TrackName: t.name, Status: t.status()}
 		if t.remote {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/callsemu/callsemu/emulator/wire"
+	"github.com/callsemu/callsemu/sfu"
 )
 
 // Snapshot is the whole state at one moment, for /_emu/state. Lists are in the order of ids, or of coming into being.
@@ -32,6 +33,7 @@ type SessionSnapshot struct {
 	Peer       *TransportSnapshot `json:"peer,omitempty"` // absent before the first exchange
 	Request    *RequestSnapshot   `json:"request,omitempty"`
 	Tracks     []TrackSnapshot    `json:"tracks"`
+	Channels   []ChannelSnapshot  `json:"dataChannels"`
 	Timers     []TimerSnapshot    `json:"timers"`
 }
 
@@ -90,12 +92,41 @@ type PullSnapshot struct {
 	Mid       string `json:"mid"`
 }
 
-// TimerSnapshot is a rule that waits. Rule is its name in RuleTable, Mid the track's where it is about one.
+// ChannelSnapshot is one data channel of a session. Counts are messages, buffered is bytes; the policy is that of this
+// session's end. Received, tooLong, notHeard and subscribers belong to local channels, the last four fields to remote ones.
+type ChannelSnapshot struct {
+	Location          string `json:"location"`
+	DataChannelName   string `json:"dataChannelName"`
+	SessionID         string `json:"sessionId,omitempty"`
+	ID                int    `json:"id"`
+	Status            string `json:"status"`
+	Ordered           bool   `json:"ordered"`
+	MaxRetransmits    *int   `json:"maxRetransmits,omitempty"`
+	MaxPacketLifeTime *int   `json:"maxPacketLifeTime,omitempty"` // ms
+	Sent              uint64 `json:"sent"`                        // to this session's endpoint
+	Queued            int    `json:"queued"`
+	Buffered          int    `json:"buffered"`
+	Dropped           uint64 `json:"dropped"`
+
+	Received    uint64 `json:"received,omitempty"`
+	TooLong     uint64 `json:"tooLong,omitempty"`
+	NotHeard    uint64 `json:"notHeard,omitempty"` // of subscribers that may not reply
+	Subscribers int    `json:"subscribers,omitempty"`
+
+	WaitsForAck bool   `json:"waitsForAck,omitempty"`
+	Kept        int    `json:"kept,omitempty"`   // messages that wait for the acknowledgement
+	Missed      uint64 `json:"missed,omitempty"` // messages that fell out of these
+	CanReply    bool   `json:"canReply,omitempty"`
+}
+
+// TimerSnapshot is a rule that waits. Rule is its name in RuleTable, Mid the track's and Channel the data channel's id where it
+// is about one.
 type TimerSnapshot struct {
-	Rule string    `json:"rule"`
-	Mid  string    `json:"mid,omitempty"`
-	Due  time.Time `json:"due"`
-	Left string    `json:"left"` // a duration such as 12.3s
+	Rule    string    `json:"rule"`
+	Mid     string    `json:"mid,omitempty"`
+	Channel int       `json:"channel,omitempty"`
+	Due     time.Time `json:"due"`
+	Left    string    `json:"left"` // a duration such as 12.3s
 }
 
 // ResetReport is what a Reset closed.
@@ -104,11 +135,12 @@ type ResetReport struct {
 	Sessions []ClosedSession `json:"sessions"`
 }
 
-// ClosedSession is a session that a Reset ended, with the number of its active tracks.
+// ClosedSession is a session that a Reset ended, with the numbers of its active tracks and data channels.
 type ClosedSession struct {
 	AppID     string `json:"appId"`
 	SessionID string `json:"sessionId"`
 	Tracks    int    `json:"tracks"`
+	Channels  int    `json:"dataChannels"`
 }
 
 // Snapshot reads everything without stopping anything: neighbouring values may be of slightly different moments.
@@ -170,7 +202,7 @@ func (s *Session) snapshot(now time.Time, pulls map[publication][]PullSnapshot) 
 	out := SessionSnapshot{
 		ID: s.id, Created: s.created, ThirdParty: s.thirdParty,
 		Transport: transport.String(), Signalling: signalling.String(),
-		Tracks: []TrackSnapshot{}, Timers: []TimerSnapshot{},
+		Tracks: []TrackSnapshot{}, Channels: []ChannelSnapshot{}, Timers: []TimerSnapshot{},
 	}
 	if p := s.currentPeer(); p != nil {
 		out.Peer = transportSnapshot(p)
@@ -183,10 +215,45 @@ func (s *Session) snapshot(now time.Time, pulls map[publication][]PullSnapshot) 
 	for _, t := range s.list() {
 		out.Tracks = append(out.Tracks, t.snapshot(pulls))
 	}
+	for _, c := range s.listChannels() {
+		out.Channels = append(out.Channels, c.snapshot())
+	}
 	for _, d := range s.deadlines() {
-		out.Timers = append(out.Timers, TimerSnapshot{d.rule, d.mid, d.due, d.due.Sub(now).Round(time.Millisecond).String()})
+		timer := TimerSnapshot{Rule: d.rule, Mid: d.mid, Due: d.due, Left: d.due.Sub(now).Round(time.Millisecond).String()}
+		if d.channel != nil {
+			timer.Channel = d.channel.id
+		}
+		out.Timers = append(out.Timers, timer)
 	}
 	return out
+}
+
+func (c listedChannel) snapshot() ChannelSnapshot {
+	out := ChannelSnapshot{Location: wire.LocationLocal, DataChannelName: c.name, ID: c.id, Status: c.status()}
+	if !c.remote {
+		info := c.pub.Info()
+		out.delivery(info.Policy, info.LegInfo)
+		out.Received, out.TooLong, out.NotHeard, out.Subscribers = info.Messages, info.TooLong, info.Unheard, info.Receivers
+		return out
+	}
+	info := c.sub.Info()
+	out.delivery(info.Policy, info.LegInfo)
+	out.Location, out.SessionID = wire.LocationRemote, c.publisher
+	out.WaitsForAck, out.Kept, out.Missed, out.CanReply = info.Gated && c.live(), info.Kept, info.Missed, info.CanReply
+	return out
+}
+
+func (c *ChannelSnapshot) delivery(policy sfu.Policy, leg sfu.LegInfo) {
+	c.Ordered = !policy.Unordered
+	if policy.MaxRetransmits != nil {
+		limit := int(*policy.MaxRetransmits)
+		c.MaxRetransmits = &limit
+	}
+	if policy.MaxLifetime != nil {
+		limit := int(policy.MaxLifetime.Milliseconds())
+		c.MaxPacketLifeTime = &limit
+	}
+	c.Sent, c.Queued, c.Buffered, c.Dropped = leg.Sent, leg.Queued, leg.Buffered, leg.Dropped
 }
 
 func transportSnapshot(p peer) *TransportSnapshot {
@@ -247,8 +314,14 @@ func (r *Registry) Reset(appID string) ResetReport {
 					active++
 				}
 			}
+			channels := 0
+			for _, c := range s.listChannels() {
+				if c.status() != wire.StatusInactive {
+					channels++
+				}
+			}
 			r.drop(s, "reset")
-			report.Sessions = append(report.Sessions, ClosedSession{app.app.id, s.id, active})
+			report.Sessions = append(report.Sessions, ClosedSession{app.app.id, s.id, active, channels})
 		}
 		if r.forget(app.app) {
 			report.Apps = append(report.Apps, app.app.id)

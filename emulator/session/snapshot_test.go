@@ -85,7 +85,7 @@ func TestResetClosesAndSaysWhat(t *testing.T) {
 		held := b.beginPull(t.Context(), b.negotiating(), remote(second, "none"))
 
 		report := b.Reset("app")
-		if len(report.Apps) != 0 || !slices.Equal(report.Sessions, []ClosedSession{{"app", first, 2}}) {
+		if len(report.Apps) != 0 || !slices.Equal(report.Sessions, []ClosedSession{{"app", first, 2, 0}}) {
 			t.Errorf("%+v", report)
 		}
 		b.wantAlive(second)

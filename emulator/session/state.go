@@ -18,6 +18,10 @@ const (
 	opRenegotiateOffer
 	opCloseForced
 	opCloseNegotiated
+	opEstablish
+	opNewChannels
+	opUpdateChannels
+	opCloseChannels
 	opRead
 	operations
 )
@@ -25,7 +29,8 @@ const (
 func (o operation) String() string {
 	return [...]string{"tracks/new push", "tracks/new push without an offer", "tracks/new pull", "tracks/new pull with an offer",
 		"tracks/new pull into a transceiver", "tracks/update", "renegotiate", "renegotiate with an offer",
-		"tracks/close forced", "tracks/close negotiated", "GET"}[o]
+		"tracks/close forced", "tracks/close negotiated", "datachannels/establish", "datachannels/new", "datachannels/update",
+		"datachannels/close", "GET"}[o]
 }
 
 // transport is the state of a session's connection (contract 2.1).
@@ -86,6 +91,12 @@ var (
 	noOffer   = cell{act: actRefuse, problem: wire.SDPNoOfferPending}
 	notReady  = cell{act: actRefuse, problem: wire.SessionNotReady}
 	notAnswer = cell{act: actRefuse, problem: wire.AnswerExpected}
+	// channelsRow: what the connection lacks for data channels is another matter, see dataPeer.
+	channelsRow = stateRow{
+		stable:  [transports]cell{notReady, wait, run, wait, gone},
+		pending: run,
+		source:  "contract 2.2 row 9; new, lost and pending: its decision paragraph",
+	}
 	stateRows = [operations]stateRow{
 		opPush: {
 			stable:  [transports]cell{run, wait, run, wait, gone},
@@ -137,6 +148,14 @@ var (
 			pending: overlap,
 			source:  "contract 2.2 row 7; code of the refusals: its decision paragraph",
 		},
+		opEstablish: {
+			stable:  [transports]cell{run, wait, run, wait, gone},
+			pending: overlap,
+			source:  "contract 2.2 row 8; lost and code of the overlap: its decision paragraph",
+		},
+		opNewChannels:    channelsRow,
+		opUpdateChannels: channelsRow,
+		opCloseChannels:  channelsRow,
 		opRead: {
 			stable:  [transports]cell{run, run, run, run, gone},
 			pending: run,

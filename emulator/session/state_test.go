@@ -29,6 +29,10 @@ func TestEveryCellOfTheStateTable(t *testing.T) {
 		opRenegotiateOffer: {overlaps, yes, yes, yes, goneText, "406 invalid_params"},
 		opCloseForced:      {yes, waits, yes, waits, goneText, yes},
 		opCloseNegotiated:  {overlaps, waits, yes, waits, goneText, overlaps},
+		opEstablish:        {yes, waits, yes, waits, goneText, overlaps},
+		opNewChannels:      {tooEarly, waits, yes, waits, goneText, yes},
+		opUpdateChannels:   {tooEarly, waits, yes, waits, goneText, yes},
+		opCloseChannels:    {tooEarly, waits, yes, waits, goneText, yes},
 		opRead:             {yes, yes, yes, yes, goneText, yes},
 	}
 	if len(want) != int(operations) {

@@ -26,6 +26,13 @@ const (
 	CloseWithoutOffer
 	MissingKind
 	SimulcastInvalid
+	NoChannels
+	MissingChannelName
+	MissingChannelSession
+	ChannelLocation
+	MixedChannels
+	ChannelPolicy
+	NotServerEvents
 	NotEmulated
 	RateLimited
 	SessionNotReady
@@ -52,6 +59,7 @@ const (
 	UpdateLocalTrack
 	UpdateKindDiffers
 	UpdateCodecDiffers
+	ChannelRepeated
 	Internal
 	RetryLater
 	TemporarilyUnavailable
@@ -103,6 +111,13 @@ var catalogue = [problems]Row{
 	CloseWithoutOffer:      {Rule: "PAR-10", Code: "invalid_params", Status: 406, Text: "Missing sessionDescription: it is required unless force is true", Source: "contract 1.6; text inferred"},
 	MissingKind:            {Rule: "PAR-11", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Missing kind in track", Source: "contract 1.3 case E; text inferred"},
 	SimulcastInvalid:       {Rule: "PAR-12", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Invalid simulcast in track", Source: "contract 1.3, 3.5; text inferred"},
+	NoChannels:             {Rule: "PAR-13", Code: "invalid_params", Status: 406, Text: "Expecting at least 1 data channel in the request", Source: "contract 1.2 as for tracks; text inferred"},
+	MissingChannelName:     {Rule: "PAR-14", Code: "invalid_params", Status: 406, Text: "dataChannels[%d]: Missing dataChannelName in data channel", Source: "contract 1.0 step 6, 1.10, inferred"},
+	MissingChannelSession:  {Rule: "PAR-15", Code: "invalid_params", Status: 406, Text: "dataChannels[%d]: Missing sessionId in data channel", Source: "contract 1.0 step 6, 1.10, inferred"},
+	ChannelLocation:        {Rule: "PAR-16", Code: "invalid_params", Status: 406, Text: "dataChannels[%d]: Invalid location in data channel", Source: "contract 1.0 step 6, 1.10, 1.11, inferred"},
+	MixedChannels:          {Rule: "PAR-17", Code: "invalid_params", Status: 406, Text: "Pushing and Pulling data channels in the same request is unsupported", Source: "contract 1.2; beginning and end recorded"},
+	ChannelPolicy:          {Rule: "PAR-18", Code: "invalid_params", Status: 406, Text: "dataChannels[%d]: Invalid delivery policy in data channel", Source: "contract 1.10, 10 Q39, inferred"},
+	NotServerEvents:        {Rule: "PAR-19", Code: "invalid_params", Status: 406, Text: "Only the data channel server-events can be established", Source: "contract 1.9; code and text inferred"},
 	NotEmulated:            {Rule: "EMU-1", Code: "invalid_params", Status: 406, Text: "%s is not emulated yet", Source: "callsemu: an operation that the emulator lacks"},
 	RateLimited:            {Rule: "HTTP-5", Code: "retryable_transient_error", Status: 429, Text: "Too many requests on this session. Please slow down", Source: "contract 6, 9.3; status, code and text inferred"},
 	SessionNotReady:        {Rule: "SES-1", Code: "session_error", Status: 425, Text: "Session is not ready yet. Please ensure the PeerConnection is connected before making this request", Source: "contract 1.2, recorded"},
@@ -129,6 +144,7 @@ var catalogue = [problems]Row{
 	UpdateLocalTrack:       {Rule: "UPD-3", Code: "update_track_error", Text: "Only tracks that the session receives can be updated", Source: "contract 1.5; text inferred"},
 	UpdateKindDiffers:      {Rule: "UPD-4", Code: "update_track_error", Text: "The new track is of another kind than the present one", Source: "contract 1.5, 10 Q25, inferred"},
 	UpdateCodecDiffers:     {Rule: "UPD-5", Code: "update_track_error", Text: "The session has not accepted the new track's codec on this mid", Source: "contract 1.5, 10 Q25, inferred"},
+	ChannelRepeated:        {Rule: "DCH-3", Code: "repeated_local_track_error", Text: "A data channel with this name is already open on the session", Source: "contract 4.3; text inferred"},
 	Internal:               {Rule: "SRV-1", Code: "internal_error", Status: 500, Text: "Backend error", Source: "contract 1.2, recorded"},
 	RetryLater:             {Rule: "SRV-2", Code: "retryable_transient_error", Status: 503, Text: "A transient error occurred. Please try again", Source: "contract 1.2; status and text inferred, here for faults only"},
 	TemporarilyUnavailable: {Rule: "SRV-3", Code: "temporarily_unavailable_error", Status: 503, Text: "The service is temporarily unavailable", Source: "contract 1.2; status and text inferred, here for faults only"},

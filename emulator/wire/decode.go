@@ -87,6 +87,11 @@ func assign(value any, into reflect.Value) bool {
 			into.SetBool(v)
 			return true
 		}
+	case float64:
+		if whole := int(v); into.Kind() == reflect.Int && float64(whole) == v {
+			into.SetInt(int64(whole))
+			return true
+		}
 	case map[string]any:
 		return into.Kind() == reflect.Struct && len(assignObject(v, into)) == 0
 	}
