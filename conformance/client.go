@@ -254,6 +254,28 @@ func (x *exchange) wantItemError(index int, id string) *exchange {
 	return x
 }
 
+// channel is one item of dataChannels; it ends the case if there are too few.
+func (x *exchange) channel(index int) channelRow {
+	if index >= len(x.Body.DataChannels) {
+		x.t.Fatalf("%s: %d data channels, want one at %d: %s", x, len(x.Body.DataChannels), index, short(x.Raw))
+	}
+	return x.Body.DataChannels[index]
+}
+
+// wantChannelError checks one data channel of a 200 against its row.
+func (x *exchange) wantChannelError(index int, id string) *exchange {
+	row, known := rowByID(id)
+	if !known {
+		x.t.Fatalf("no catalogue row %q", id)
+	}
+	x.t.checked[id] = true
+	item := x.channel(index)
+	if item.ErrorCode != row.Code || row.Text != "" && item.ErrorDescription != row.Text {
+		x.t.Errorf("%s: data channel %d has %s %q, want %s %q", x, index, item.ErrorCode, item.ErrorDescription, row.Code, row.Text)
+	}
+	return x
+}
+
 // item ends the case if there are too few.
 func (x *exchange) item(index int) answerItem {
 	if index >= len(x.Body.Tracks) {
@@ -277,6 +299,16 @@ func (x *exchange) wantItemFields(index int, names ...string) *exchange {
 	}
 	x.t.Must(json.Unmarshal(x.Raw, &object))
 	x.compareFields(fmt.Sprintf("item %d", index), object.Tracks[index], names)
+	return x
+}
+
+func (x *exchange) wantChannelFields(index int, names ...string) *exchange {
+	x.channel(index)
+	var object struct {
+		DataChannels []map[string]any `json:"dataChannels"`
+	}
+	x.t.Must(json.Unmarshal(x.Raw, &object))
+	x.compareFields(fmt.Sprintf("data channel %d", index), object.DataChannels[index], names)
 	return x
 }
 

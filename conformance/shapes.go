@@ -96,8 +96,72 @@ type answerBody struct {
 	RequiresImmediateRenegotiation *bool        `json:"requiresImmediateRenegotiation"`
 	SessionDescription             *sdpBody     `json:"sessionDescription"`
 	Tracks                         []answerItem `json:"tracks"`
+	DataChannel                    *channelItem `json:"dataChannel"`
+	DataChannels                   []channelRow `json:"dataChannels"`
 	ErrorCode                      string       `json:"errorCode"`
 	ErrorDescription               string       `json:"errorDescription"`
+}
+
+// channelItem is what establish names.
+type channelItem struct {
+	Location        string `json:"location,omitempty"`
+	DataChannelName string `json:"dataChannelName,omitempty"`
+	ID              *int   `json:"id,omitempty"`
+}
+
+// channelRow is one item of the calls on data channels, in requests and answers alike, and one of GET.
+type channelRow struct {
+	Location          string `json:"location,omitempty"`
+	DataChannelName   string `json:"dataChannelName,omitempty"`
+	SessionID         string `json:"sessionId,omitempty"`
+	ID                *int   `json:"id,omitempty"`
+	Ordered           *bool  `json:"ordered,omitempty"`
+	MaxRetransmits    *int   `json:"maxRetransmits,omitempty"`
+	MaxPacketLifeTime *int   `json:"maxPacketLifeTime,omitempty"`
+	WaitForAck        bool   `json:"waitForAck,omitempty"`
+	CanReply          *bool  `json:"canReply,omitempty"`
+	Status            string `json:"status,omitempty"`
+	ErrorCode         string `json:"errorCode,omitempty"`
+	ErrorDescription  string `json:"errorDescription,omitempty"`
+}
+
+type channelsBody struct {
+	DataChannels []channelRow `json:"dataChannels"`
+}
+
+type establishBody struct {
+	DataChannel        *channelItem  `json:"dataChannel,omitempty"`
+	Misspelt           *channelItem  `json:"datachannel,omitempty"`
+	List               []channelItem `json:"dataChannels,omitempty"`
+	SessionDescription *sdpBody      `json:"sessionDescription,omitempty"`
+}
+
+func localChannel(name string) channelRow {
+	return channelRow{Location: "local", DataChannelName: name}
+}
+
+func remoteChannel(sessionID, name string) channelRow {
+	return channelRow{Location: "remote", SessionID: sessionID, DataChannelName: name}
+}
+
+// gated is the item with waitForAck.
+func (r channelRow) gated() channelRow {
+	r.WaitForAck = true
+	return r
+}
+
+// replying is the item with canReply.
+func (r channelRow) replying(may bool) channelRow {
+	r.CanReply = &may
+	return r
+}
+
+func channelIDs(ids ...int) []channelRow {
+	rows := make([]channelRow, 0, len(ids))
+	for _, id := range ids {
+		rows = append(rows, channelRow{ID: &id})
+	}
+	return rows
 }
 
 type answerItem struct {
