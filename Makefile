@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help test check unit e2e tools build lint bench fuzz compose-test clean
+.PHONY: help test check unit e2e tools build lint bench fuzz compose-test dataload clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 
 compose-test: ## build the image, start docker compose, pull media from outside and from a second container
 	scripts/compose-test.sh
+
+dataload: ## 1 publisher to 100 subscribers on data channels, 200 messages a second for 20 s (DATALOAD="-rate 400")
+	scripts/dataload.sh $(DATALOAD)
 
 clean: ## remove what the targets above built
 	rm -rf bin dist e2e/node_modules e2e/test-results

@@ -90,7 +90,7 @@ func (p *Peer) offerDataLocked() {
 	s := n.add(KindData, nil, sdp.Media{})
 	s.protocol = "UDP/DTLS/SCTP"
 	n.data = s
-	p.pipe.CompareAndSwap(nil, newDataPipe(p)) // endpoints begin as soon as they have answered
+	p.pipe.CompareAndSwap(nil, newDataPipe(p.sendData)) // endpoints begin as soon as they have answered
 }
 
 // startDataLocked needs mu. own says that the SFU has offered the section.
@@ -105,7 +105,7 @@ func (p *Peer) startDataLocked(own bool, longest uint32) {
 	if p.active && !own {
 		d.firstID = 2 // an endpoint that is the DTLS server opens its first channel in band on 1 (RFC 8832 section 6)
 	}
-	p.pipe.CompareAndSwap(nil, newDataPipe(p))
+	p.pipe.CompareAndSwap(nil, newDataPipe(p.sendData))
 	p.data = d
 	pipe := p.pipe.Load()
 	p.wg.Go(func() { d.run(ctx, pipe) })
@@ -128,7 +128,7 @@ func (d *dataTransport) run(ctx context.Context, pipe *dataPipe) {
 			return
 		}
 		d.peer.log.Info("sctp handshake failed, it begins again: the endpoint must answer on its data section", "error", err)
-		fresh := newDataPipe(d.peer) // the old one was closed with its association
+		fresh := newDataPipe(d.peer.sendData) // the old one was closed with its association
 		if !d.peer.pipe.CompareAndSwap(pipe, fresh) {
 			return
 		}

@@ -17,15 +17,22 @@ const pipeQueue = 256
 // dataPipe is the net.Conn under an SCTP association. It ends in whichever DTLS connection the Peer has at the moment, so that
 // the association outlives the replacement of the transport; what is written while there is none is lost.
 type dataPipe struct {
-	peer    *Peer
+	send    func([]byte) // to the endpoint
 	packets chan []byte
 	closed  chan struct{}
 	once    sync.Once
 	reading *deadline.Deadline
 }
 
-func newDataPipe(p *Peer) *dataPipe {
-	return &dataPipe{peer: p, packets: make(chan []byte, pipeQueue), closed: make(chan struct{}), reading: deadline.New()}
+func newDataPipe(send func([]byte)) *dataPipe {
+	return &dataPipe{send: send, packets: make(chan []byte, pipeQueue), closed: make(chan struct{}), reading: deadline.New()}
+}
+
+// sendData sends one packet of SCTP over the DTLS connection of the moment.
+func (p *Peer) sendData(b []byte) {
+	if a := p.current.Load(); a != nil {
+		_, _ = a.conn.Write(b) // an error means that this connection is ending: lost, and sent again over the next one
+	}
 }
 
 // receiveData hands one packet of the endpoint to SCTP. The slice is copied.
@@ -57,9 +64,7 @@ func (c *dataPipe) Write(b []byte) (int, error) {
 		return 0, io.ErrClosedPipe
 	default:
 	}
-	if a := c.peer.current.Load(); a != nil {
-		_, _ = a.conn.Write(b) // an error means that this connection is ending: lost, and sent again over the next one
-	}
+	c.send(b)
 	return len(b), nil
 }
 

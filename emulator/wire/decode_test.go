@@ -109,8 +109,11 @@ func TestForceIsFalseWhenAbsent(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"tracks":[{"trackName":"a","simulcast":{}}],"sessionDescription":{"type":"offer","sdp":""}}`))
 	f.Add([]byte(`{"tracks":[null,1,"",[],{}],"autoDiscover":null}`))
+	f.Add([]byte(`{"dataChannels":[{"location":"remote","sessionId":"s","dataChannelName":"a","ordered":false,"maxRetransmits":0,"id":1e99}]}`))
+	f.Add([]byte(`{"dataChannel":{"dataChannelName":"server-events"},"datachannel":null,"dataChannels":[{"id":-1.5}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, into := range []any{new(NewSessionRequest), new(TracksRequest), new(RenegotiateRequest), new(UpdateTracksRequest), new(CloseTracksRequest)} {
+		for _, into := range []any{new(NewSessionRequest), new(TracksRequest), new(RenegotiateRequest), new(UpdateTracksRequest), new(CloseTracksRequest),
+			new(EstablishRequest), new(NewChannelsRequest), new(UpdateChannelsRequest), new(CloseChannelsRequest)} {
 			err := Decode(body, into)
 			if err != nil {
 				if err.Code != "decoding_error" {

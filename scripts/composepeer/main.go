@@ -10,10 +10,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/callsemu/callsemu/scripts/internal/api"
 	"github.com/callsemu/callsemu/sfu/sfutest"
 )
 
 const (
+	app         = "compose-test"
 	patience    = 30 * time.Second // for everything up to the last packet wanted
 	wantPackets = 100              // of each track
 )
@@ -81,15 +83,15 @@ func publish(ctx context.Context, peer *sfutest.Peer, opts options) error {
 	if err != nil {
 		return err
 	}
-	wanted := make([]trackObject, len(tracks))
+	wanted := make([]api.Track, len(tracks))
 	for i, track := range tracks {
-		wanted[i] = trackObject{Location: "local", Mid: track.Mid(), TrackName: names[i]}
+		wanted[i] = api.Track{Location: "local", Mid: track.Mid(), TrackName: names[i]}
 	}
-	calls := newClient(opts.url)
-	if err := calls.newSession(start); err != nil {
+	calls, err := api.New(start, opts.url, app)
+	if err != nil {
 		return err
 	}
-	answer, err := calls.addTracks(start, tracksRequest{Description: &description{Type: "offer", SDP: offer}, Tracks: wanted})
+	answer, err := calls.AddTracks(start, api.TracksRequest{Description: &api.Description{Type: "offer", SDP: offer}, Tracks: wanted})
 	if err != nil {
 		return err
 	}
@@ -99,7 +101,7 @@ func publish(ctx context.Context, peer *sfutest.Peer, opts options) error {
 	if err := peer.WaitConnected(start); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	fmt.Println(calls.session)
+	fmt.Println(calls.ID)
 	<-ctx.Done()
 	return nil
 }
@@ -107,15 +109,15 @@ func publish(ctx context.Context, peer *sfutest.Peer, opts options) error {
 func pull(ctx context.Context, peer *sfutest.Peer, opts options) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	calls := newClient(opts.url)
-	if err := calls.newSession(ctx); err != nil {
+	calls, err := api.New(ctx, opts.url, app)
+	if err != nil {
 		return err
 	}
-	var wanted []trackObject
+	var wanted []api.Track
 	for _, name := range trackNames {
-		wanted = append(wanted, trackObject{Location: "remote", SessionID: opts.session, TrackName: name})
+		wanted = append(wanted, api.Track{Location: "remote", SessionID: opts.session, TrackName: name})
 	}
-	offered, err := calls.addTracks(ctx, tracksRequest{Tracks: wanted})
+	offered, err := calls.AddTracks(ctx, api.TracksRequest{Tracks: wanted})
 	if err != nil {
 		return err
 	}
@@ -123,7 +125,7 @@ func pull(ctx context.Context, peer *sfutest.Peer, opts options) error {
 	if err != nil {
 		return err
 	}
-	if err := calls.renegotiate(ctx, answer); err != nil {
+	if err := calls.Renegotiate(ctx, answer); err != nil {
 		return err
 	}
 	var report []string
