@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pion/datachannel"
 	"github.com/pion/sctp"
 
 	"github.com/callsemu/callsemu/sfu/internal/sdp"
@@ -22,8 +21,6 @@ const (
 	// maxOffered is the a=max-message-size of the SFU. Longer messages could not be reassembled within SCTP's window; what
 	// is really delivered is up to PublishData.
 	maxOffered = 262144
-	// inbandBuffer holds any DCEP message; the content of in-band channels is swallowed.
-	inbandBuffer = 8192
 )
 
 // dataTransport is a Peer's SCTP association with the channels on it (RFC 8831). It begins when both sides have agreed on a
@@ -184,13 +181,12 @@ func (d *dataTransport) established(assoc *sctp.Association) {
 	if !d.own {
 		return
 	}
-	config := &datachannel.Config{Label: serverEvents, LoggerFactory: d.peer.sfu.logging}
-	channel, err := datachannel.Dial(assoc, 0, config)
-	if err != nil {
-		d.peer.log.Warn("server-events could not be opened; the endpoint will miss nothing, since it carries nothing", "error", err)
+	stream, err := assoc.OpenStream(0, sctp.PayloadTypeWebRTCDCEP)
+	if err != nil { // the association is ending
 		return
 	}
-	d.wg.Go(func() { swallow(channel) })
+	_, _ = stream.WriteSCTP(openMessage(serverEvents), sctp.PayloadTypeWebRTCDCEP) // as above
+	d.wg.Go(func() { serveInband(stream) })
 }
 
 // open gives a leg its stream.
@@ -218,7 +214,7 @@ func (d *dataTransport) accept(stream *sctp.Stream) {
 	switch {
 	case l != nil && !l.over(): // data came before the leg was opened, which takes over this very stream
 	case l != nil:
-		d.wg.Go(func() { discard(stream) })
+		d.wg.Go(func() { serveInband(stream) })
 	case room:
 		d.wg.Go(func() { d.serveInband(stream, id) })
 	default:
@@ -229,46 +225,11 @@ func (d *dataTransport) accept(stream *sctp.Stream) {
 }
 
 func (d *dataTransport) serveInband(stream *sctp.Stream, id uint16) {
-	channel, err := datachannel.Server(stream, &datachannel.Config{LoggerFactory: d.peer.sfu.logging})
-	if err == nil {
-		swallow(channel)
-	} else {
-		discard(stream) // no channel: data on an id that nobody has allocated
-	}
+	serveInband(stream)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.inband[id]--; d.inband[id] == 0 {
 		delete(d.inband, id)
-	}
-}
-
-// swallow reads a channel to its end.
-func swallow(channel *datachannel.DataChannel) {
-	buf := make([]byte, inbandBuffer)
-	for {
-		n, _, err := channel.ReadDataChannel(buf)
-		if grown, retry := grow(buf, n, err); retry {
-			buf = grown
-			continue
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func discard(stream *sctp.Stream) {
-	buf := make([]byte, inbandBuffer)
-	for {
-		n, _, err := stream.ReadSCTP(buf)
-		if grown, retry := grow(buf, n, err); retry {
-			buf = grown
-			continue
-		}
-		if err != nil {
-			_ = stream.Close() // answers the endpoint's reset (RFC 8831 section 6.7); an error means that all is ending
-			return
-		}
 	}
 }
 

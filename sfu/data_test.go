@@ -456,3 +456,39 @@ func TestUnreliableQueueDropsTheOldest(t *testing.T) {
 		t.Errorf("the leg: %+v", info)
 	}
 }
+
+// TestChannelsOutliveTheTransport: an endpoint that closes the section of its transport begins a new DTLS connection, and a
+// stack that begins SCTP anew over it finds its channels as they were allocated.
+func TestChannelsOutliveTheTransport(t *testing.T) {
+	s := start(t, sfu.Config{})
+	to := connectData(t, s)
+	old, inband := offerData(t, s, "server-events")
+	check(t, inband.WaitOpen(old.ctx))
+	pub, before := old.publish(t, sfu.Policy{})
+	sub, received := to.subscribe(t, pub, sfu.SubscribeData{})
+	check(t, before.SendText("over the first connection"))
+	texts(t, to.ctx, received, 1)
+
+	old.Vanish()
+	next := endpoint(t, sfutest.Config{Identity: old.Identity()})
+	again, err := next.OpenChannel(sfutest.ChannelOptions{Label: "server-events"})
+	check(t, err)
+	id := uint16(pub.ID())
+	after, err := next.OpenChannel(sfutest.ChannelOptions{Label: "app", ID: &id})
+	check(t, err)
+	offer, err := next.Offer(old.ctx)
+	check(t, err)
+	answer, err := old.peer.Answer(description(t, offer), sfu.AnswerPlan{})
+	check(t, err)
+	check(t, next.SetAnswer(answer.SDP))
+	check(t, next.WaitConnected(old.ctx))
+	check(t, again.WaitOpen(old.ctx))
+	check(t, after.WaitOpen(old.ctx))
+	check(t, after.SendText("over the second"))
+	if got := texts(t, to.ctx, received, 2); got[1] != "over the second" {
+		t.Errorf("received %q", got)
+	}
+	if pub.State() != sfu.ChannelActive || sub.State() != sfu.ChannelActive {
+		t.Errorf("states %v, %v", pub.State(), sub.State())
+	}
+}

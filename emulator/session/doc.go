@@ -22,7 +22,7 @@
 //
 //	Registry  apps, sessions and published names; one sweeper, one watch per session with a transport, one wait per
 //	          publisher that a fault silences. Close joins them all.
-//	Session   its Peer and the list of its tracks.
+//	Session   its Peer and the lists of its tracks and data channels.
 //
 // A session that pulls from another asks the Registry for the sfu.Publication and never takes a lock of the other Session,
 // so two sessions that pull each other cannot deadlock.
@@ -35,5 +35,5 @@
 //
 // # What it does not do yet
 //
-// Data channels and adapters.
+// Adapters.
 package session

@@ -1,0 +1,41 @@
+package sfu
+
+import (
+	"encoding/binary"
+
+	"github.com/pion/sctp"
+)
+
+// The messages by which a channel is opened in band (RFC 8832 section 5).
+const (
+	dcepAck  = 2
+	dcepOpen = 3
+)
+
+// openMessage asks for a reliable, ordered channel.
+func openMessage(label string) []byte {
+	b := make([]byte, 12, 12+len(label))
+	b[0] = dcepOpen
+	binary.BigEndian.PutUint16(b[8:], uint16(len(label)))
+	return append(b, label...)
+}
+
+// serveInband keeps an in-band channel open until the endpoint resets it or the association ends: it acknowledges whatever
+// asks to be opened, and swallows the rest. Data on an id that nobody has allocated is swallowed as well.
+func serveInband(stream *sctp.Stream) {
+	buf := make([]byte, readBuffer)
+	for {
+		n, kind, err := stream.ReadSCTP(buf)
+		if grown, retry := grow(buf, n, err); retry {
+			buf = grown
+			continue
+		}
+		if err != nil {
+			_ = stream.Close() // answers the endpoint's reset (RFC 8831 section 6.7); an error means that all is ending
+			return
+		}
+		if kind == sctp.PayloadTypeWebRTCDCEP && n > 0 && buf[0] == dcepOpen {
+			_, _ = stream.WriteSCTP([]byte{dcepAck}, sctp.PayloadTypeWebRTCDCEP) // an error means that all is ending
+		}
+	}
+}
