@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pion/sctp"
 
@@ -16,6 +17,8 @@ const (
 	serverEvents = "server-events"
 	// maxChannelID is the highest id that clients accept (contract 4.2).
 	maxChannelID = 65534
+	// redialPause lies between two associations, where the first did not last.
+	redialPause = time.Second
 	// maxInband bounds the channels that an endpoint opens in band; each costs a goroutine and a buffer.
 	maxInband = 256
 	// maxOffered is the a=max-message-size of the SFU. Longer messages could not be reassembled within SCTP's window; what
@@ -23,8 +26,8 @@ const (
 	maxOffered = 262144
 )
 
-// dataTransport is a Peer's SCTP association with the channels on it (RFC 8831). It begins when both sides have agreed on a
-// section for data, and lasts over any number of DTLS connections.
+// dataTransport is what carries a Peer's data channels (RFC 8831): an SCTP association over the DTLS connection of the moment. It
+// begins when both sides have agreed on a section for data, and lasts over any number of connections and associations.
 type dataTransport struct {
 	// Fixed after newDataTransport.
 	peer    *Peer
@@ -33,13 +36,14 @@ type dataTransport struct {
 	longest uint32 // the longest message that the endpoint accepts, 0 for any
 	cancel  context.CancelFunc
 
-	wg sync.WaitGroup // readers of streams, joined by run
+	wg sync.WaitGroup // readers of streams, joined by serve
 
-	mu     sync.Mutex
-	up     *sctp.Association // while it is established
-	ended  bool
-	legs   map[uint16]*leg
-	inband map[uint16]int // readers of streams that the endpoint opened
+	mu      sync.Mutex
+	up      *sctp.Association // while it is established
+	greeted bool              // server-events has been opened
+	ended   bool
+	legs    map[uint16]*leg
+	inband  map[uint16]int // readers of streams that the endpoint opened
 }
 
 // sctpProtocol reports whether an m-line is of the present form (RFC 8841 section 4); the form with sctpmap is older than any
@@ -108,28 +112,44 @@ func (p *Peer) startDataLocked(own bool, longest uint32) {
 	p.wg.Go(func() { d.run(ctx, pipe) })
 }
 
-// run is the data transport's goroutine.
+// run is the data transport's goroutine. It lasts as long as the Peer: an association that has ended is followed by another one,
+// on which the channels go on. Chromium ends its own when it closes the section of the transport, and begins anew.
 func (d *dataTransport) run(ctx context.Context, pipe *dataPipe) {
 	defer d.end()
 	defer d.cancel()
 	for d.connected(ctx) {
 		assoc, err := sctp.ClientContext(ctx,
 			sctp.WithNetConn(pipe), sctp.WithLoggerFactory(d.peer.sfu.logging), sctp.WithMaxMessageSize(maxOffered))
+		began := time.Now()
 		if err == nil {
 			stop := context.AfterFunc(ctx, func() { _ = pipe.Close() })
 			d.serve(assoc)
 			stop()
-			return
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		d.peer.log.Info("sctp handshake failed, it begins again: the endpoint must answer on its data section", "error", err)
 		fresh := newDataPipe(d.peer.sendData) // the old one was closed with its association
 		if !d.peer.pipe.CompareAndSwap(pipe, fresh) {
 			return
 		}
 		pipe = fresh
+		d.peer.log.Info("the endpoint's sctp association has ended, another one is awaited", "error", err)
+		if time.Since(began) < redialPause && !pause(ctx, redialPause) {
+			return
+		}
+	}
+}
+
+// pause waits; false where ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -162,14 +182,27 @@ func (d *dataTransport) serve(assoc *sctp.Association) {
 		d.accept(stream)
 	}
 	_ = assoc.Close() // ended already: this joins its reader
-	d.end()
+	d.mu.Lock()
+	d.up = nil // no reader is started from here on
+	d.mu.Unlock()
 	d.wg.Wait()
+}
+
+// start runs a reader of one of the present association's streams, which serve joins.
+func (d *dataTransport) start(assoc *sctp.Association, read func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.up == assoc {
+		d.wg.Go(read)
+	}
 }
 
 // established opens what was waiting for the association.
 func (d *dataTransport) established(assoc *sctp.Association) {
 	d.mu.Lock()
 	d.up = assoc
+	first := !d.greeted
+	d.greeted = true
 	waiting := make([]*leg, 0, len(d.legs))
 	for _, l := range d.legs {
 		waiting = append(waiting, l)
@@ -185,18 +218,20 @@ func (d *dataTransport) established(assoc *sctp.Association) {
 	if err != nil { // the association is ending
 		return
 	}
-	_, _ = stream.WriteSCTP(openMessage(serverEvents), sctp.PayloadTypeWebRTCDCEP) // as above
-	d.wg.Go(func() { serveInband(stream) })
+	if first {
+		_, _ = stream.WriteSCTP(openMessage(serverEvents), sctp.PayloadTypeWebRTCDCEP) // as above
+	}
+	d.start(assoc, func() { serveInband(stream) })
 }
 
 // open gives a leg its stream.
 func (d *dataTransport) open(l *leg, assoc *sctp.Association) {
 	stream, err := assoc.OpenStream(l.id, sctp.PayloadTypeWebRTCBinary)
-	if err != nil { // the association is ending: so is the leg
+	if err != nil { // the association is ending: the next one opens the leg
 		return
 	}
 	if l.attach(stream) {
-		d.wg.Go(func() { l.read(stream) })
+		d.start(assoc, func() { l.read(stream) })
 	}
 }
 
@@ -205,7 +240,7 @@ func (d *dataTransport) open(l *leg, assoc *sctp.Association) {
 func (d *dataTransport) accept(stream *sctp.Stream) {
 	id := stream.StreamIdentifier()
 	d.mu.Lock()
-	l := d.legs[id]
+	l, assoc := d.legs[id], d.up
 	room := l == nil && len(d.inband) < maxInband
 	if room {
 		d.inband[id]++
@@ -214,9 +249,9 @@ func (d *dataTransport) accept(stream *sctp.Stream) {
 	switch {
 	case l != nil && !l.over(): // data came before the leg was opened, which takes over this very stream
 	case l != nil:
-		d.wg.Go(func() { serveInband(stream) })
+		d.start(assoc, func() { serveInband(stream) })
 	case room:
-		d.wg.Go(func() { d.serveInband(stream, id) })
+		d.start(assoc, func() { d.serveInband(stream, id) })
 	default:
 		d.peer.log.Warn("an in-band data channel was refused: the endpoint has too many; allocate channels with datachannels/new",
 			"id", id, "limit", maxInband)

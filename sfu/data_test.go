@@ -246,7 +246,7 @@ func TestGateOpensWithTheFirstMessage(t *testing.T) {
 		t.Errorf("before the acknowledgement %+v", info)
 	}
 	check(t, channel.SendText("ack"))
-	<-sub.Acked()
+	wait(t, sub.Acked())
 	check(t, publisher.SendText("live"))
 	got := texts(t, from.ctx, channel, 17)
 	if got[0] != "4" || got[15] != "19" || got[16] != "live" {
@@ -271,7 +271,7 @@ func TestClosedChannelIsResetAndItsIDComesBack(t *testing.T) {
 	sub.Close()
 	_, err := channel.Wait(to.ctx, func(s sfutest.ChannelStats) bool { return s.Closed })
 	check(t, err)
-	if <-sub.Done(); sub.State() != sfu.ChannelInactive || pub.Info().Receivers != 1 {
+	if wait(t, sub.Done()); sub.State() != sfu.ChannelInactive || pub.Info().Receivers != 1 {
 		t.Errorf("after the close %v, %d receivers", sub.State(), pub.Info().Receivers)
 	}
 	var again *sfu.DataSubscription
@@ -295,10 +295,11 @@ func TestEndpointThatClosesItsChannelEndsIt(t *testing.T) {
 	from, to := connectData(t, s), connectData(t, s)
 	pub, publisher := from.publish(t, sfu.Policy{})
 	sub, channel := to.subscribe(t, pub, sfu.SubscribeData{})
+	until(t, to.ctx, "both are active", func() bool { return sub.State() == sfu.ChannelActive && pub.State() == sfu.ChannelActive })
 	check(t, channel.Close())
-	<-sub.Done()
+	wait(t, sub.Done())
 	check(t, publisher.Close())
-	<-pub.Done()
+	wait(t, pub.Done())
 	if sub.State() != sfu.ChannelInactive || pub.State() != sfu.ChannelInactive {
 		t.Errorf("states %v, %v", sub.State(), pub.State())
 	}
@@ -321,7 +322,7 @@ func TestPublisherThatLeavesSilencesItsSubscribers(t *testing.T) {
 	pub, _ := from.publish(t, sfu.Policy{})
 	sub, channel := to.subscribe(t, pub, sfu.SubscribeData{})
 	check(t, from.Close())
-	<-pub.Done()
+	wait(t, pub.Done())
 	if sub.State() != sfu.ChannelInactive || channel.Stats().Closed {
 		t.Errorf("state %v, channel closed %v", sub.State(), channel.Stats().Closed)
 	}
@@ -430,7 +431,7 @@ func TestSubscriberThatReadsNothingIsBoundedAndDelaysNobody(t *testing.T) {
 	if got.Bytes != size*count {
 		t.Errorf("%d bytes arrived", got.Bytes)
 	}
-	<-stuck.Done()
+	wait(t, stuck.Done())
 	if stuck.CanReply() || reliable.Info().Receivers != 1 {
 		t.Errorf("the closed subscription still counts: %+v", reliable.Info())
 	}

@@ -3,6 +3,7 @@ package sfu
 import (
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -37,7 +38,7 @@ type ChannelState int
 
 // The states of a data channel.
 const (
-	ChannelInitializing ChannelState = iota // the transport is not up yet
+	ChannelInitializing ChannelState = iota // the transport is not up yet, or is being replaced
 	ChannelActive
 	ChannelInactive // closed by the endpoint, with its publication, or for what it left unread
 )
@@ -77,7 +78,7 @@ type leg struct {
 	// mu keeps the order of messages, so it is held while one is handed to SCTP, which takes locks of its own but waits for
 	// nothing.
 	mu       sync.Mutex
-	stream   *sctp.Stream // nil before the association is up
+	stream   *sctp.Stream // nil while no association is up
 	ended    bool
 	closing  bool // reset from this side
 	wasReset bool // by the endpoint
@@ -131,11 +132,7 @@ func (l *leg) read(stream *sctp.Stream) {
 			continue
 		}
 		if err != nil {
-			_ = stream.Close() // answers the endpoint's reset (RFC 8831 section 6.7); an error means that all is ending
-			l.finish()
-			if errors.Is(err, io.EOF) {
-				l.reset()
-			}
+			l.left(stream, err)
 			return
 		}
 		m := message{}
@@ -264,12 +261,21 @@ func (l *leg) close() {
 	_ = stream.Close()                                    // an error means that the association is ending
 }
 
-// reset notes that the endpoint has reset its half of the stream.
-func (l *leg) reset() {
+// left is the end of a reader: the endpoint has reset its half of the stream, which ends the leg; or it has not answered a
+// reset from this side in time, so that the id stays taken; or the association has ended, and the leg waits for the next one.
+func (l *leg) left(stream *sctp.Stream, err error) {
+	reset, late := errors.Is(err, io.EOF), errors.Is(err, os.ErrDeadlineExceeded)
 	l.mu.Lock()
-	l.wasReset = true
-	free := l.closing
+	l.wasReset = l.wasReset || reset
+	free := l.closing && !late
+	if !reset && !l.closing {
+		l.stream = nil
+	}
 	l.mu.Unlock()
+	if reset {
+		_ = stream.Close() // answers the endpoint's reset (RFC 8831 section 6.7); an error means that all is ending
+		l.finish()
+	}
 	if free {
 		l.data.release(l)
 	}

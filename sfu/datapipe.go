@@ -14,8 +14,8 @@ import (
 // those of a burst. A full queue loses packets, as a network would.
 const pipeQueue = 256
 
-// dataPipe is the net.Conn under an SCTP association. It ends in whichever DTLS connection the Peer has at the moment, so that
-// the association outlives the replacement of the transport; what is written while there is none is lost.
+// dataPipe is the net.Conn under an SCTP association. It ends in whichever DTLS connection the Peer has at the moment; what is
+// written while there is none is lost.
 type dataPipe struct {
 	send    func([]byte) // to the endpoint
 	packets chan []byte
@@ -54,7 +54,7 @@ func (c *dataPipe) Read(b []byte) (int, error) {
 	case <-c.reading.Done():
 		return 0, os.ErrDeadlineExceeded
 	case <-c.closed:
-		return 0, io.EOF
+		return 0, net.ErrClosed // not io.EOF, which SCTP's streams return when the endpoint resets them
 	}
 }
 

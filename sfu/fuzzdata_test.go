@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -54,6 +55,9 @@ func newHostile(tb testing.TB, s *SFU) *hostile {
 	defer cancel()
 	h.assoc, err = sctp.ClientContext(ctx, sctp.WithNetConn(h.pipe), sctp.WithLoggerFactory(logging.NewDefaultLoggerFactory()))
 	must(tb, err)
+	for h.over() { // the SFU's side is a moment later
+		runtime.Gosched()
+	}
 	pub, err := p.PublishData(Policy{}, 1<<16)
 	must(tb, err)
 	_, err = p.SubscribeData(pub, Policy{Unordered: true}, SubscribeData{WaitForAck: true, CanReply: true})
@@ -78,7 +82,7 @@ func (h *hostile) over() bool {
 	h.peer.mu.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.ended
+	return d.up == nil
 }
 
 // send gives the SFU a packet with these chunks, with the header of the association and a checksum that is right.
