@@ -37,10 +37,14 @@ const (
 	// shortFor is how long the bandwidth must be short before a layer is given up: a single low estimate is noise.
 	shortFor = 500 * time.Millisecond
 	// An estimate that follows what is sent never says that more would fit: the next layer is tried after holdFirst
-	// without shortage. A trial that runs short within trialTime doubles the wait, up to holdMax.
+	// without shortage. A trial that fails doubles the wait, up to holdMax; one that is covered for trialTime has held.
 	holdFirst = 4 * time.Second
 	holdMax   = 60 * time.Second
 	trialTime = 5 * time.Second
+	// During a trial the estimate is behind what is sent: Chromium's grows by 8 % a second. It may stay below as long as it
+	// rises; it fails once it has fallen to fallPercent of its peak, the sign of congestion, or has no new peak for stallTime.
+	fallPercent = 95
+	stallTime   = 3 * time.Second
 )
 
 // Selector chooses for one subscription. The zero value is ready.
@@ -49,10 +53,13 @@ type Selector struct {
 	current    string // what was named last
 	chosen     bool
 	shortSince time.Time
-	changed    time.Time // when current became what it is
-	stable     time.Time // since when there has been no shortage
-	hold       time.Duration
-	trial      bool // current was tried upwards and has not proved itself
+	stable     time.Time     // since when there has been no shortage
+	hold       time.Duration // the wait before the next trial, 0 when the last one did not fail
+
+	trial   bool      // current has not proved itself; a subscription begins so
+	peak    uint64    // the highest estimate of this trial
+	rose    time.Time // when it was reached
+	covered time.Time // since when the estimate covers current, zero while it does not
 }
 
 // Want replaces the wish. What is forwarded stays until Choose says otherwise.
@@ -73,15 +80,13 @@ func (s *Selector) Choose(now time.Time, list []Layer, e Estimate) (rid string, 
 	}
 	choices := usable(list, base)
 	if !s.want.FallOnBandwidth || len(choices) == 0 {
-		return s.take(now, base), true
+		return s.take(base), true
 	}
-	return s.take(now, s.within(now, choices, e)), true
+	return s.take(s.within(now, choices, e)), true
 }
 
-func (s *Selector) take(now time.Time, rid string) string {
-	if !s.chosen || s.current != rid {
-		s.current, s.chosen, s.changed = rid, true, now
-	}
+func (s *Selector) take(rid string) string {
+	s.current, s.chosen = rid, true
 	return rid
 }
 
@@ -132,22 +137,48 @@ func (s *Selector) within(now time.Time, list []Layer, e Estimate) string {
 	at := slices.IndexFunc(list, func(l Layer) bool { return l.RID == s.current })
 	if !s.chosen || at < 0 {
 		at = 0
-		s.hold, s.stable, s.trial, s.shortSince = holdFirst, now, false, time.Time{}
+		s.hold, s.stable, s.shortSince = 0, now, time.Time{}
+		s.try()
 	}
 	if e.Bitrate == 0 {
 		return list[0].RID
 	}
-	if !fits(list[at], e, fitPercent) && at < len(list)-1 {
-		return s.short(now, list, at, e)
+	rises := s.rises(now, e)
+	if fits(list[at], e, fitPercent) || at == len(list)-1 {
+		s.shortSince = time.Time{}
+		s.prove(now)
+		if at > 0 {
+			return s.better(now, list, at, e)
+		}
+		return list[at].RID
 	}
-	s.shortSince = time.Time{}
-	if at > 0 {
-		return s.better(now, list, at, e)
+	s.covered, s.stable = time.Time{}, now
+	if s.trial && rises {
+		s.shortSince = time.Time{}
+		return list[at].RID
 	}
-	if s.trial && now.Sub(s.changed) >= trialTime {
-		s.trial, s.hold = false, holdFirst
+	return s.short(now, list, at, e)
+}
+
+// try begins a trial of the layer that is about to be named.
+func (s *Selector) try() { s.trial, s.peak, s.covered = true, 0, time.Time{} }
+
+// prove ends a trial that has been covered for long enough.
+func (s *Selector) prove(now time.Time) {
+	if s.covered.IsZero() {
+		s.covered = now
 	}
-	return list[at].RID
+	if s.trial && now.Sub(s.covered) >= trialTime {
+		s.trial, s.hold = false, 0
+	}
+}
+
+// rises reports whether the estimate is on its way up.
+func (s *Selector) rises(now time.Time, e Estimate) bool {
+	if e.Bitrate > s.peak {
+		s.peak, s.rose = e.Bitrate, now
+	}
+	return !e.Fixed && e.Bitrate >= s.peak/100*fallPercent && now.Sub(s.rose) < stallTime
 }
 
 // short goes down once the bandwidth has been short for long enough.
@@ -155,12 +186,11 @@ func (s *Selector) short(now time.Time, list []Layer, at int, e Estimate) string
 	if s.shortSince.IsZero() {
 		s.shortSince = now
 	}
-	s.stable = now
 	if now.Sub(s.shortSince) < shortFor {
 		return list[at].RID
 	}
-	if s.trial && now.Sub(s.changed) < trialTime+shortFor {
-		s.hold = min(2*s.hold, holdMax)
+	if s.trial && !e.Fixed {
+		s.hold = min(max(2*s.hold, holdFirst), holdMax)
 	}
 	s.trial, s.shortSince = false, time.Time{}
 	for _, l := range list[at+1:] {
@@ -171,21 +201,18 @@ func (s *Selector) short(now time.Time, list []Layer, at int, e Estimate) string
 	return list[len(list)-1].RID
 }
 
-// better goes up one layer: at once when a trusted estimate has room for it, else as a trial.
+// better goes up one layer: at once when there is room for it, else, where the estimate is not fixed, as a trial.
 func (s *Selector) better(now time.Time, list []Layer, at int, e Estimate) string {
-	if s.trial && now.Sub(s.changed) >= trialTime {
-		s.trial, s.hold = false, holdFirst
-	}
 	up := list[at-1]
-	switch {
-	case fits(up, e, upPercent):
-		s.trial = !e.Fixed
-	case e.Fixed || now.Sub(s.stable) < s.hold:
+	if !fits(up, e, upPercent) && (e.Fixed || now.Sub(s.stable) < max(s.hold, holdFirst)) {
 		return list[at].RID
-	default:
-		s.trial = true
 	}
 	s.stable = now
+	if e.Fixed {
+		s.trial = false
+	} else {
+		s.try()
+	}
 	return up.RID
 }
 

@@ -149,6 +149,61 @@ func TestATrialThatHoldsGoesOnUp(t *testing.T) {
 	t.Fatalf("still on %q after 30 s without shortage", s.current)
 }
 
+// chromium is an estimate as Chromium makes it on a free link: once a second it grows by 8 %, to no more than one and a half
+// times what arrives.
+func chromium(bitrate uint64, rid string) uint64 {
+	for _, l := range three {
+		if l.RID == rid {
+			return max(bitrate, min(bitrate*108/100, l.Bitrate*3/2))
+		}
+	}
+	return bitrate
+}
+
+func TestAnEstimateThatIsBehindAndRisesIsNoShortage(t *testing.T) {
+	var s Selector
+	s.Want(Selection{PreferredRID: "f", FallOnBandwidth: true})
+	_, _, now := run(&s, epoch, 2*time.Second, Estimate{Bitrate: 100_000, Fixed: true})
+	e, path := uint64(100_000), []string{"q"}
+	for end := now.Add(time.Minute); now.Before(end); now = now.Add(time.Second) {
+		e = chromium(e, s.current)
+		for tick := range 10 {
+			if rid, _ := s.Choose(now.Add(time.Duration(tick)*100*time.Millisecond), slices.Clone(three), Estimate{Bitrate: e}); rid != path[len(path)-1] {
+				path = append(path, rid)
+			}
+		}
+	}
+	if !slices.Equal(path, []string{"q", "h", "f"}) {
+		t.Fatalf("went %v", path)
+	}
+}
+
+func TestATrialEndsWhenTheEstimateFallsOrStalls(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		after func(second int) uint64
+		last  int // seconds by which it must be over
+	}{
+		{"falls", func(second int) uint64 { return 300_000 - uint64(second)*20_000 }, 2},
+		{"stalls", func(int) uint64 { return 300_000 }, 4},
+		{"rises, then stalls", func(second int) uint64 { return 300_000 + uint64(min(second, 6))*10_000 }, 10},
+	} {
+		var s Selector
+		s.Want(Selection{PreferredRID: "f", FallOnBandwidth: true})
+		_, _, now := run(&s, epoch, 2*time.Second, Estimate{Bitrate: 200_000, Fixed: true})
+		last := "q"
+		for last == "q" {
+			last, _, now = run(&s, now, 100*time.Millisecond, Estimate{Bitrate: 225_000})
+		}
+		for second := range c.last {
+			last, _, now = run(&s, now, time.Second, Estimate{Bitrate: c.after(second)})
+		}
+		if last != "q" {
+			t.Errorf("%s: still %q after %d s", c.name, last, c.last)
+		}
+	}
+}
+
 func FuzzSelector(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 200, 4, 5})
 	f.Fuzz(func(t *testing.T, script []byte) {
