@@ -70,6 +70,27 @@ export class Emulator {
     return poll(`callsemu: ${what}`, guarded, { every: 20, describe: () => this.log });
   }
 
+  // state is what the emulator says of itself: apps, sessions, tracks, layers.
+  state() {
+    return this.#control('GET', 'state');
+  }
+
+  // fixEstimate says how many bits a second reach a session's endpoint, in place of what is measured; 0 ends that.
+  fixEstimate(sessionId, bitrate) {
+    return this.#control('PUT', 'settings', { estimates: { [sessionId]: bitrate } });
+  }
+
+  // reset closes every session.
+  reset() {
+    return this.#control('POST', 'reset');
+  }
+
+  async #control(method, what, body) {
+    const response = await fetch(new URL(`/_emu/${what}`, this.baseUrl), { method, body: body && JSON.stringify(body) });
+    if (!response.ok) throw new Error(`${method} /_emu/${what}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+
   // log is everything that the process has written so far.
   get log() {
     return `${this.#output.stdout}\n${this.#output.stderr}`;

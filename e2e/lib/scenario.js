@@ -10,7 +10,7 @@ after(async () => {
   if (stage) assert.equal(await stage.stop(), 0, 'callsemu ends with status 0 on SIGTERM');
 });
 
-// scenario is a test that plays on the file's stage.
+// scenario is a test that plays on the file's stage. `act` gets the stage, and the test for its diagnostics.
 export function scenario(name, act, { timeout = 90_000 } = {}) {
-  test(name, { timeout }, () => stage.play(name, act));
+  test(name, { timeout }, (t) => stage.play(name, (on) => act(on, t)));
 }

@@ -19,23 +19,24 @@ export class Stage {
   }
 
   // page opens a page that calls the API itself and has a session.
-  async page({ browser, name, ...settings } = {}) {
-    const { baseUrl, appId, secret } = this.emulator;
-    const config = { baseUrl, appId, secret, ...settings };
-    const tab = await this.#open('calls.html', { browser, name, config });
+  async page(options) {
+    const tab = await this.client('calls', options);
     tab.sessionId = await tab.call('open');
     return tab;
   }
 
-  // party opens a page of Cloudflare's partytracks client.
-  party({ browser, name } = {}) {
-    return this.#open('partytracks.html', { browser, name });
-  }
-
-  async #open(file, options) {
-    const tab = await Tab.open(`${this.site.url}/${file}`, options);
+  // client opens one of pages/ and nothing more: 'echo' for pages/echo.html.
+  async client(page, { browser, name = browser ?? page, ...settings } = {}) {
+    const { baseUrl, appId, secret } = this.emulator;
+    const config = { baseUrl, appId, secret, ...settings };
+    const tab = await Tab.open(`${this.site.url}/${page}.html`, { browser, name, config });
     this.#tabs.push(tab);
     return tab;
+  }
+
+  // party opens a page of Cloudflare's partytracks client.
+  party(options) {
+    return this.client('partytracks', options);
   }
 
   // play runs one scenario, closes its pages, and adds the pages' state to a failure.

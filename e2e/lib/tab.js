@@ -19,6 +19,7 @@ export class Tab {
     try {
       await tab.#load(url, config);
     } catch (error) {
+      error.stack += `\n${tab.name}: ${tab.#console.join('\n')}`; // a page that does not start says why there
       await tab.close();
       throw error;
     }

@@ -1,18 +1,16 @@
-import { sourceOf } from './sources.js';
-import { View } from './view.js';
+import { Peer } from './peer.js';
 
 // Calls is one session of the Calls API with its RTCPeerConnection, after Cloudflare's recipes
 // (contract 11, flows 1 and 2): the page itself calls the API, with nothing but an Authorization header.
-export class Calls {
+export class Calls extends Peer {
   history = [];
   sessionId = '';
   pulledAt = 0; // performance.now() when the newest pull began
   #config;
-  #views = new Map();
 
   constructor(config) {
+    super(config);
     this.#config = config;
-    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
   }
 
   async api(method, path, body) {
@@ -35,75 +33,123 @@ export class Calls {
     return this.sessionId;
   }
 
-  // publish pushes [{trackName, source, codec}] in one request and returns their mids once the transport is connected.
+  // openSending begins the session with an offer, in which the tracks have no names yet (contract 11, flow 5).
+  async openSending(items) {
+    const transceivers = await this.send(items);
+    const answer = await this.api('POST', '/new', { sessionDescription: await this.offer() });
+    this.sessionId = answer.sessionId;
+    await this.accept(answer.sessionDescription);
+    await this.connected();
+    return { sessionId: this.sessionId, mids: transceivers.map(({ mid }) => mid) };
+  }
+
+  // publish pushes [{trackName, source, codec, encodings}] in one request and returns their mids once the transport is
+  // connected.
   async publish(items) {
-    const sources = await Promise.all(items.map(({ source }) => sourceOf(source)));
-    const transceivers = items.map((item, i) => this.#transceiver(sources[i], item));
-    await this.pc.setLocalDescription(await this.pc.createOffer());
+    const transceivers = await this.send(items);
+    const sessionDescription = await this.offer();
     const tracks = transceivers.map(({ mid }, i) => ({ location: 'local', mid, trackName: items[i].trackName }));
-    const body = { sessionDescription: plain(this.pc.localDescription), tracks };
-    const answer = await this.api('POST', `/${this.sessionId}/tracks/new`, body);
-    checkItems(answer.tracks, items.length);
-    await this.#apply(answer.sessionDescription);
+    const answer = await this.#tracks({ sessionDescription, tracks });
+    await this.accept(answer.sessionDescription);
     await this.connected();
     return transceivers.map(({ mid }) => mid);
   }
 
-  #transceiver(track, { codec }) {
-    const transceiver = this.pc.addTransceiver(track, { direction: 'sendonly' });
-    if (codec) transceiver.setCodecPreferences(only(codec));
-    return transceiver;
-  }
-
-  // pull receives [{sessionId, trackName}] in one request, shows the tracks and returns their mids.
-  async pull(items) {
-    this.pulledAt = performance.now();
-    const tracks = items.map((item) => ({ location: 'remote', ...item }));
-    const answer = await this.api('POST', `/${this.sessionId}/tracks/new`, { tracks });
-    checkItems(answer.tracks, items.length);
-    const arrivals = answer.tracks.map(({ mid }) => this.#arrival(mid));
-    if (answer.requiresImmediateRenegotiation) await this.#answerOffer(answer.sessionDescription);
-    const transceivers = await Promise.all(arrivals);
-    transceivers.forEach(({ mid, receiver }, i) => this.#show(mid, receiver, items[i].trackName));
+  // publishUnoffered pushes [{trackName, kind, source, bidirectionalMediaStream}] on sections that the SFU offers
+  // (contract 1.3, case E).
+  async publishUnoffered(items) {
+    const tracks = items.map(({ source, ...item }) => ({ location: 'local', ...item }));
+    const answer = await this.#tracks({ tracks });
+    const sending = answer.tracks.map(({ mid }, i) => [mid, items[i].source]);
+    await this.#answerOffer(answer.sessionDescription, Object.fromEntries(sending));
+    await this.connected();
     return answer.tracks.map(({ mid }) => mid);
   }
 
-  async #answerOffer(offer) {
-    await this.#apply(offer);
-    await this.pc.setLocalDescription(await this.pc.createAnswer());
-    await this.api('PUT', `/${this.sessionId}/renegotiate`, { sessionDescription: plain(this.pc.localDescription) });
+  // name publishes sections of an earlier exchange: [{mid, trackName}].
+  async name(items) {
+    return this.#tracks({ tracks: items.map((item) => ({ location: 'local', ...item })) });
   }
 
-  // arrival waits for the track event of a mid; clients give up after 5 s (contract 11, flow 2).
-  #arrival(mid) {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no track event for mid ${mid} within 5 s`)), 5000);
-      const onTrack = ({ transceiver }) => {
-        if (transceiver.mid !== mid) return;
-        clearTimeout(timer);
-        this.pc.removeEventListener('track', onTrack);
-        resolve(transceiver);
-      };
-      this.pc.addEventListener('track', onTrack);
-    });
+  // pull receives [{sessionId, trackName, simulcast}] in one request, shows the tracks and returns their mids.
+  async pull(items) {
+    this.pulledAt = performance.now();
+    const answer = await this.#tracks({ tracks: items.map((item) => ({ location: 'remote', ...item })) });
+    const arrivals = answer.tracks.map(({ mid }) => this.arrival(mid));
+    if (answer.requiresImmediateRenegotiation) await this.#answerOffer(answer.sessionDescription);
+    await Promise.all(arrivals);
+    return this.#showAll(answer.tracks);
   }
 
-  #show(mid, receiver, trackName) {
-    this.#views.set(mid, { view: new View(receiver.track, trackName), receiver });
+  // pullOffering does the same with the page's own offer of one section for each item (contract 1.3, case D).
+  async pullOffering(items) {
+    const added = items.map(({ kind }) => this.pc.addTransceiver(kind, { direction: 'recvonly' }));
+    const sessionDescription = await this.offer();
+    const tracks = items.map((item, i) => ({ location: 'remote', mid: added[i].mid, ...item }));
+    const answer = await this.#tracks({ sessionDescription, tracks });
+    await this.accept(answer.sessionDescription);
+    await this.connected();
+    return this.#showAll(answer.tracks);
+  }
+
+  // pullInto sends a track to a transceiver of a track that this session publishes, without SDP (contract 1.3, case C).
+  async pullInto(name, item) {
+    const answer = await this.#tracks({ tracks: [{ location: 'remote', mid: `#${name}`, ...item }] });
+    if (answer.sessionDescription) throw new Error('a pull into a transceiver came with SDP');
+    return this.#showAll(answer.tracks)[0];
+  }
+
+  async #tracks(body) {
+    const answer = await this.api('POST', `/${this.sessionId}/tracks/new`, body);
+    checkItems(answer.tracks, body.tracks.length);
+    return answer;
+  }
+
+  #showAll(tracks) {
+    tracks.forEach(({ mid, trackName }) => this.show(mid, trackName));
+    return tracks.map(({ mid }) => mid);
+  }
+
+  async #answerOffer(offer, sending) {
+    const sessionDescription = await this.answer(offer, sending);
+    await this.api('PUT', `/${this.sessionId}/renegotiate`, { sessionDescription });
+  }
+
+  // update changes what is sent on mids: [{mid, sessionId, trackName, simulcast}].
+  async update(items) {
+    const tracks = items.map((item) => ({ location: 'remote', ...item }));
+    const answer = await this.api('PUT', `/${this.sessionId}/tracks/update`, { tracks });
+    checkItems(answer.tracks, items.length);
+    return answer;
+  }
+
+  // switchTo asks for another layer and returns the ms from the request to the first picture of the new width.
+  async switchTo(item, width) {
+    const asked = performance.now();
+    const shown = this.showing(item.mid, width);
+    await Promise.all([shown, this.update([item])]);
+    return (await shown) - asked;
+  }
+
+  // restart renews ICE by an offer to renegotiate (contract 1.4), and returns the far end's old and new user name.
+  async restart() {
+    const before = ufrag(this.pc.remoteDescription);
+    this.pc.restartIce();
+    const sessionDescription = await this.offer();
+    const answer = await this.api('PUT', `/${this.sessionId}/renegotiate`, { sessionDescription });
+    await this.accept(answer.sessionDescription);
+    return { before, after: ufrag(this.pc.remoteDescription) };
   }
 
   // close stops the transceivers of these mids and negotiates that.
   async close(mids) {
-    this.#transceivers(mids).forEach((transceiver) => transceiver.stop());
-    await this.pc.setLocalDescription(await this.pc.createOffer());
-    const answer = await this.api('PUT', `/${this.sessionId}/tracks/close`, {
-      tracks: mids.map((mid) => ({ mid })),
-      sessionDescription: plain(this.pc.localDescription),
-      force: false,
-    });
+    mids.forEach((mid) => this.transceiver(mid).stop());
+    const sessionDescription = await this.offer();
+    const tracks = mids.map((mid) => ({ mid }));
+    const answer = await this.api('PUT', `/${this.sessionId}/tracks/close`, { tracks, sessionDescription, force: false });
     checkItems(answer.tracks, mids.length);
-    await this.#apply(answer.sessionDescription);
-    mids.forEach((mid) => this.#hide(mid));
+    await this.accept(answer.sessionDescription);
+    mids.forEach((mid) => this.hide(mid));
   }
 
   // forceClose closes mids at the SFU alone; nothing is negotiated and the transceivers stay as they are.
@@ -114,72 +160,20 @@ export class Calls {
     return answer;
   }
 
-  #transceivers(mids) {
-    return mids.map((mid) => this.pc.getTransceivers().find((transceiver) => transceiver.mid === mid));
-  }
-
-  #hide(mid) {
-    this.#views.get(mid)?.view.remove();
-    this.#views.delete(mid);
-  }
-
-  async #apply(description) {
-    const { candidates = '' } = this.#config;
-    const sdp = candidates ? keepCandidates(description.sdp, candidates) : description.sdp;
-    await this.pc.setRemoteDescription({ type: description.type, sdp });
-  }
-
-  connected() {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`transport still ${this.pc.connectionState} after 5 s`)), 5000);
-      const check = () => {
-        if (this.pc.connectionState !== 'connected') return;
-        clearTimeout(timer);
-        this.pc.removeEventListener('connectionstatechange', check);
-        resolve();
-      };
-      this.pc.addEventListener('connectionstatechange', check);
-      check();
-    });
-  }
-
-  // views reads what every pulled track shows, by mid.
-  async views() {
-    const entries = [...this.#views].map(async ([mid, { view, receiver }]) => [mid, await view.read(receiver)]);
-    return Object.fromEntries(await Promise.all(entries));
+  // entries lists the session's tracks as the SFU sees them.
+  async entries() {
+    return (await this.api('GET', `/${this.sessionId}`)).tracks;
   }
 
   // firstPicture is the time in ms from the newest pull to the first picture of a mid, or null.
   firstPicture(mid) {
-    const { firstBrightAt } = this.#views.get(mid).view;
+    const { firstBrightAt } = this.view(mid);
     return firstBrightAt && firstBrightAt - this.pulledAt;
   }
 
-  // state is what a failing test prints: the browser's view and every API call with its SDP.
   async state() {
-    const { connectionState, iceConnectionState, signalingState } = this.pc;
-    return { connectionState, iceConnectionState, signalingState, views: await this.views(), history: this.history };
+    return { ...(await super.state()), history: this.history };
   }
-
-  // route names the selected candidate pair's protocol and addresses.
-  async route() {
-    const report = await this.pc.getStats();
-    const pairs = [...report.values()].filter(({ type, nominated, state }) => {
-      return type === 'candidate-pair' && nominated && state === 'succeeded';
-    });
-    const remote = pairs.map((pair) => report.get(pair.remoteCandidateId))[0];
-    return remote && { protocol: remote.protocol, address: remote.address, port: remote.port };
-  }
-
-  async sent() {
-    const report = await this.pc.getStats();
-    const outbound = [...report.values()].filter(({ type }) => type === 'outbound-rtp');
-    return outbound.map(({ kind, bytesSent, framesSent }) => ({ kind, bytesSent, framesSent }));
-  }
-}
-
-function plain({ type, sdp }) {
-  return { type, sdp };
 }
 
 function checkItems(tracks, count) {
@@ -188,16 +182,6 @@ function checkItems(tracks, count) {
   if (tracks.length !== count) throw new Error(`${tracks.length} items in the answer instead of ${count}`);
 }
 
-// only lists one codec and its retransmission format.
-function only(mimeType) {
-  const { codecs } = RTCRtpSender.getCapabilities('video');
-  const chosen = codecs.filter((codec) => codec.mimeType.toLowerCase() === mimeType.toLowerCase());
-  if (!chosen.length) throw new Error(`this browser cannot encode ${mimeType}`);
-  return [...chosen, ...codecs.filter((codec) => codec.mimeType === 'video/rtx')];
-}
-
-// keepCandidates drops the candidates of every other transport ("udp" or "tcp").
-function keepCandidates(sdp, transport) {
-  const keep = (line) => !line.startsWith('a=candidate:') || line.split(' ')[2].toLowerCase() === transport;
-  return sdp.split('\r\n').filter(keep).join('\r\n');
+function ufrag({ sdp }) {
+  return sdp.match(/^a=ice-ufrag:(\S+)/m)[1];
 }

@@ -1,6 +1,7 @@
-import { BehaviorSubject } from 'rxjs';
+import { BehaviorSubject, of } from 'rxjs';
 import { PartyTracks, getCamera, getMic } from 'partytracks/client';
 import { sourceOf } from './sources.js';
+import { sentOf } from './stats.js';
 import { View } from './view.js';
 
 // Party drives Cloudflare's own client as its README does. It has no ICE servers: the package's default would ask a
@@ -22,16 +23,20 @@ class Party {
     return this.#push(name, device.broadcastTrack$, device);
   }
 
-  async pushSource(name, source) {
+  // pushSource pushes a track, with simulcast where encodings are given.
+  async pushSource(name, source, encodings) {
     const source$ = new BehaviorSubject(await sourceOf(source));
-    return this.#push(name, source$, source$);
+    return this.#push(name, source$, source$, encodings && { sendEncodings$: of(encodings) });
   }
 
-  #push(name, track$, control) {
+  #push(name, track$, control, options) {
     return new Promise((resolve, reject) => {
       const push = { control };
-      push.subscription = this.#tracks.push(track$).subscribe({
-        next: (metadata) => resolve(metadata),
+      push.subscription = this.#tracks.push(track$, options).subscribe({
+        next: (metadata) => {
+          push.metadata = metadata;
+          resolve(metadata);
+        },
         error: reject,
       });
       this.#pushes.set(name, push);
@@ -43,17 +48,26 @@ class Party {
     this.#pushes.get(name).control.next(await sourceOf(source));
   }
 
+  // metadata is what to hand to another page now: the package pushes anew on a new session.
+  metadata(name) {
+    return this.#pushes.get(name).metadata;
+  }
+
   stopPush(name) {
     this.#pushes.get(name).subscription.unsubscribe();
     this.#pushes.delete(name);
   }
 
-  // pull shows a track under a label; it returns at once, views() tells when it plays.
-  pull(label, metadata) {
+  // pull shows a track under a label, with a simulcast layer where one is given; it returns at once, views() tells when it
+  // plays. The package hands the same track out again at every change of layer.
+  pull(label, metadata, preferredRid) {
     const metadata$ = new BehaviorSubject(metadata);
-    const pull = { metadata$, arrivals: 0 };
-    pull.subscription = this.#tracks.pull(metadata$).subscribe({
+    const preferredRid$ = new BehaviorSubject(preferredRid);
+    const pull = { metadata$, preferredRid$, arrivals: 0 };
+    const options = preferredRid && { simulcast: { preferredRid$ } };
+    pull.subscription = this.#tracks.pull(metadata$, options).subscribe({
       next: (track) => {
+        if (pull.view?.track === track) return;
         pull.view?.remove();
         pull.view = new View(track, label);
         pull.arrivals++;
@@ -66,6 +80,24 @@ class Party {
   // repull points a pull at another published track.
   repull(label, metadata) {
     this.#pulls.get(label).metadata$.next(metadata);
+  }
+
+  // prefer asks for another layer of a pull.
+  prefer(label, rid) {
+    this.#pulls.get(label).preferredRid$.next(rid);
+  }
+
+  // preferAndSee returns the ms from asking for a layer to the first picture of the new width.
+  async preferAndSee(label, rid, width) {
+    const asked = performance.now();
+    const shown = this.showing(label, width);
+    this.prefer(label, rid);
+    return (await shown) - asked;
+  }
+
+  // showing waits until the picture of a pull that has arrived is this wide.
+  showing(label, width) {
+    return this.#pulls.get(label).view.showing(width);
   }
 
   stopPull(label) {
@@ -84,6 +116,10 @@ class Party {
     return Object.fromEntries(await Promise.all(entries));
   }
 
+  sent() {
+    return sentOf(this.#pc);
+  }
+
   // answers lists the API's answers to one endpoint ("tracks/close") so far.
   answers(endpoint) {
     const path = (entry) => entry.endpoint.split('?')[0];
@@ -94,7 +130,8 @@ class Party {
   async state() {
     const { connectionState, iceConnectionState, signalingState } = this.#pc ?? {};
     const history = this.#tracks.history.entries;
-    return { connectionState, iceConnectionState, signalingState, views: await this.views(), history };
+    const sent = this.#pc && (await this.sent());
+    return { connectionState, iceConnectionState, signalingState, sent, views: await this.views(), history };
   }
 }
 

@@ -1,6 +1,6 @@
-// camera gives a track of the browser's (fake) camera, small enough for a software encoder beside others.
-export async function camera() {
-  const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 360, frameRate: 20 } });
+// camera gives a track of the browser's (fake) camera.
+export async function camera(width, height, frameRate) {
+  const stream = await navigator.mediaDevices.getUserMedia({ video: { width, height, frameRate } });
   return stream.getVideoTracks()[0];
 }
 
@@ -29,8 +29,11 @@ export function painted(colour) {
   return canvas.captureStream(20).getVideoTracks()[0];
 }
 
+// sourceOf knows "camera", small enough for a software encoder beside others, "wide camera", which has room for three
+// simulcast layers, "microphone", and colours.
 export async function sourceOf(name) {
-  if (name === 'camera') return camera();
+  if (name === 'camera') return camera(640, 360, 20);
+  if (name === 'wide camera') return camera(960, 540, 15);
   if (name === 'microphone') return microphone();
   return painted(name);
 }

@@ -1,3 +1,8 @@
+import { inboundOf } from './stats.js';
+
+const fewFrames = 5; // that a size is there to stay
+const visibleStop = 200; // ms
+
 // View shows one received track and measures what a person would see or hear.
 export class View {
   shown = 0; // frames that the video element presented
@@ -5,6 +10,8 @@ export class View {
   mean = [0, 0, 0]; // red, green, blue of the newest sample, 0 to 255
   firstBrightAt = null; // performance.now() of the first presented picture that is not black
   size = null;
+  widths = []; // every width that the picture had, in order
+  stops = []; // of the picture, see #pace
   peak = 0; // loudest absolute sample since the last read
   error = null;
   #element;
@@ -12,6 +19,10 @@ export class View {
   #last;
   #analyser;
   #wave;
+  #lastFrame;
+  #framesOfWidth = 0; // presented since the last change of width
+  #widthSince = 0;
+  #waiting = []; // {width, resolve} of showing()
 
   constructor(track, label) {
     this.track = track;
@@ -29,13 +40,58 @@ export class View {
 
   #watch() {
     this.#canvas = new OffscreenCanvas(32, 18).getContext('2d', { willReadFrequently: true });
-    const frame = () => {
+    const frame = (now, { rtpTimestamp, receiveTime }) => {
       this.shown++;
-      this.size = [this.#element.videoWidth, this.#element.videoHeight];
+      this.#measure();
+      this.#pace(now, rtpTimestamp, receiveTime);
       this.#sample();
       this.#element.requestVideoFrameCallback(frame);
     };
     this.#element.requestVideoFrameCallback(frame);
+  }
+
+  // measure reads the element, whose size is that of the frame presented last.
+  #measure() {
+    this.size = [this.#element.videoWidth, this.#element.videoHeight];
+    if (this.widths.at(-1) !== this.size[0]) {
+      this.widths.push(this.size[0]);
+      this.#framesOfWidth = 0;
+      this.#widthSince = performance.now();
+    }
+    this.#framesOfWidth++;
+    this.#waiting = this.#waiting.filter((wait) => !this.#arrived(wait));
+  }
+
+  // pace notes every stop of the picture that a person can see, in ms, with what explains it: how far apart the two frames
+  // were made and received, and the widths before and after.
+  #pace(now, rtpTimestamp, received) {
+    const last = this.#lastFrame;
+    const frame = (this.#lastFrame = { shown: now, made: rtpTimestamp / 90, received, width: this.size[0] });
+    if (!last || frame.shown - last.shown < visibleStop) return;
+    const apart = (field) => Math.round(frame[field] - last[field]);
+    const [shown, made, arrived] = ['shown', 'made', 'received'].map(apart);
+    this.stops.push({ shown, made, received: arrived, widths: [last.width, frame.width] });
+  }
+
+  #arrived({ width, resolve }) {
+    if (this.size[0] !== width || this.#framesOfWidth < fewFrames) return false;
+    resolve(this.#widthSince);
+    return true;
+  }
+
+  // showing waits until a few frames of this width were presented one after the other, and returns the time of the first.
+  showing(width, within = 10_000) {
+    return new Promise((resolve, reject) => {
+      const late = () => reject(new Error(`${this.label}: not ${width} wide within ${within} ms, but ${this.size}`));
+      const timer = setTimeout(late, within);
+      this.#waiting.push({
+        width,
+        resolve: (since) => {
+          clearTimeout(timer);
+          resolve(since);
+        },
+      });
+    });
   }
 
   #sample() {
@@ -71,12 +127,17 @@ export class View {
       mean: this.mean.map(Math.round),
       firstBrightAt: this.firstBrightAt,
       size: this.size,
+      widths: this.widths,
+      stops: this.stops,
       peak: this.peak,
       error: this.error,
       packets: inbound.packetsReceived ?? 0,
       lost: inbound.packetsLost ?? 0,
       framesDecoded: inbound.framesDecoded ?? 0,
       keyFramesDecoded: inbound.keyFramesDecoded ?? 0,
+      framesDropped: inbound.framesDropped ?? 0,
+      freezeCount: inbound.freezeCount ?? 0,
+      pliCount: inbound.pliCount ?? 0, // a decoder that cannot go on asks for a key frame
       audioEnergy: inbound.totalAudioEnergy ?? 0,
       codec: inbound.codec ?? '',
       fmtp: inbound.fmtp ?? '',
@@ -86,16 +147,6 @@ export class View {
   remove() {
     this.#element.remove();
   }
-}
-
-async function inboundOf(receiver) {
-  const report = await receiver.getStats();
-  for (const entry of report.values()) {
-    if (entry.type !== 'inbound-rtp') continue;
-    const { mimeType, sdpFmtpLine } = report.get(entry.codecId) ?? {};
-    return { ...entry, codec: mimeType, fmtp: sdpFmtpLine };
-  }
-  return {};
 }
 
 function average(pixels, channel) {
