@@ -5,22 +5,26 @@ import { buffer } from 'node:stream/consumers';
 import { once } from 'node:events';
 import { build } from 'esbuild';
 import { routePartyTracksRequest } from 'partytracks/server';
+import { Whip } from './whip.js';
 
 const pages = fileURLToPath(new URL('../pages/', import.meta.url));
 const types = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8' };
 const hopByHop = ['connection', 'host', 'keep-alive', 'transfer-encoding'];
 const prefix = '/partytracks';
 
-// Site serves the test pages on loopback, and is the backend of the partytracks page: the package's server half
-// forwards that page's API calls to the emulator. The other pages call the emulator themselves (CORS).
+// Site serves the test pages on loopback, and is the backend of two of them: the server half of partytracks forwards that
+// page's API calls to the emulator, and a small worker speaks WHIP and WHEP. The other pages call the emulator themselves
+// (CORS).
 export class Site {
   #server;
   #emulator;
+  #whip;
   #bundle;
 
   static async start(emulator) {
     const site = new Site();
     site.#emulator = emulator;
+    site.#whip = new Whip(emulator);
     site.#server = createServer((req, res) => {
       site.#serve(req, res).catch((error) => res.writeHead(500).end(String(error)));
     });
@@ -42,6 +46,7 @@ export class Site {
   async #serve(req, res) {
     const { pathname } = new URL(req.url, this.url);
     if (pathname.startsWith(`${prefix}/`)) return this.#partytracks(req, res);
+    if (/^\/(whip|whep)\//.test(pathname)) return this.#sdp(req, res, pathname);
     if (pathname === '/partytracks.js') return send(res, 'js', await this.#partytracksBundle());
     const [, name, type] = pathname.match(/^\/([a-z]+)\.(html|js)$/) ?? [];
     if (!name) return res.writeHead(204).end();
@@ -62,6 +67,12 @@ export class Site {
     });
     res.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
     res.end(await answer.text());
+  }
+
+  async #sdp(req, res, pathname) {
+    const sdp = (await buffer(req)).toString();
+    const { status, headers, body } = await this.#whip.handle(req.method, pathname, sdp);
+    res.writeHead(status, headers).end(body);
   }
 
   #partytracksBundle() {
