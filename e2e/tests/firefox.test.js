@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { tracksOf } from '../lib/flows.js';
 import { scenario } from '../lib/scenario.js';
 
@@ -14,13 +15,17 @@ scenario('Firefox publishes, another Firefox sees and hears it', async (stage) =
   await viewer.playing(mids);
 });
 
-scenario('Firefox and Chromium see and hear each other', async (stage) => {
+scenario('Firefox and Chromium see and hear each other, also after an ICE restart of Firefox', async (stage) => {
   const firefox = await stage.page({ browser: 'firefox' });
   const chromium = await stage.page({ browser: 'chromium' });
   for (const page of [firefox, chromium]) await page.call('publish', sources);
   const inChromium = await chromium.call('pull', tracksOf(firefox, 'mic', 'cam'));
   await chromium.playing(inChromium);
   const inFirefox = await firefox.call('pull', tracksOf(chromium, 'mic', 'cam'));
+  await Promise.all([firefox.playing(inFirefox), chromium.playing(inChromium)]);
+
+  const { before, after } = await firefox.call('restart');
+  assert.notEqual(after, before, 'the SFU has new credentials');
   await Promise.all([firefox.playing(inFirefox), chromium.playing(inChromium)]);
 });
 
@@ -34,4 +39,22 @@ scenario('Firefox closes mid 0 of what it pulls and of what it publishes, the re
 
   await firefox.call('close', ['0', inFirefox[0]]);
   await Promise.all([firefox.playing(inFirefox.slice(1)), chromium.playing(inChromium)]);
+});
+
+// The picture is 320 wide, of which Firefox makes layers of 320, 160 and 80.
+scenario('Firefox sends simulcast layers, Chromium and Firefox switch between them', async (stage) => {
+  const open = (browser, name) => stage.page({ browser, name });
+  const [publisher, ...viewers] = await Promise.all([open('firefox', 'publisher'), open('chromium'), open('firefox', 'viewer')]);
+  const encodings = [{ rid: 'a' }, { rid: 'b', scaleResolutionDownBy: 2 }, { rid: 'c', scaleResolutionDownBy: 4 }];
+  await publisher.call('publish', [{ trackName: 'red', source: 'red', codec: 'video/VP8', encodings }]);
+  const [track] = tracksOf(publisher, 'red');
+  for (const viewer of viewers) {
+    const [mid] = await viewer.call('pull', [{ ...track, simulcast: { preferredRid: 'c' } }]);
+    await viewer.call('showing', mid, 80);
+    for (const [rid, width] of [['a', 320], ['b', 160], ['c', 80]]) {
+      await viewer.call('switchTo', { mid, ...track, simulcast: { preferredRid: rid } }, width);
+    }
+    const views = await viewer.playing([mid], { looking: { [mid]: 'red' } });
+    assert.deepEqual(views[mid].widths, [80, 320, 160, 80]);
+  }
 });

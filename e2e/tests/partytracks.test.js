@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { closedByParty, partytracks } from '../lib/flows.js';
+import { poll } from '../lib/poll.js';
 import { scenario } from '../lib/scenario.js';
+import { encodings, sending, switchAround, widths } from '../lib/simulcast.js';
 
 // clean checks that a page's answers of an endpoint report no failure, at either level.
 function clean(answer) {
@@ -70,3 +72,46 @@ scenario('partytracks: tracks are closed by either side, the others play on', as
   await viewer.silent('mic');
   await viewer.playing(['blue'], { looking: { blue: 'blue' } });
 });
+
+// The package gives up a session 7 s after ICE was disconnected, and begins anew with the same names.
+scenario('partytracks: both pages find their way back after the SFU has lost every session', async (stage) => {
+  const publisher = await stage.party({ name: 'publisher' });
+  const before = await publisher.call('pushSource', 'red', 'red');
+  const viewer = await stage.party({ name: 'viewer' });
+  await viewer.call('pull', 'red', before);
+  await viewer.playing(['red'], { looking: { red: 'red' } });
+
+  await stage.emulator.reset();
+  const after = await poll('a push on a new session', async () => {
+    const metadata = await publisher.call('metadata', 'red');
+    return metadata.sessionId !== before.sessionId && metadata;
+  }, { within: 40_000 });
+  assert.deepEqual(after, { ...before, sessionId: after.sessionId });
+  await viewer.call('repull', 'red', after);
+  const views = await viewer.playing(['red'], { within: 40_000, looking: { red: 'red' } });
+  assert.equal(views.red.arrivals, 2, 'the track of the new session came');
+});
+
+scenario('partytracks: twenty switches between three simulcast layers, without a freeze', async (stage, t) => {
+  const publisher = await stage.party({ name: 'publisher' });
+  const metadata = await publisher.call('pushSource', 'cam', 'wide camera', encodings);
+  await sending(publisher);
+  const viewer = await stage.party({ name: 'viewer' });
+  await viewer.call('pull', 'cam', metadata, 'q');
+  await viewer.playing(['cam']);
+  await viewer.call('showing', 'cam', widths.q);
+  await switchAround(t, viewer, 'cam', (rid, width) => viewer.call('preferAndSee', 'cam', rid, width));
+  const now = (await viewer.call('views')).cam;
+  assert.equal(now.arrivals, 1, 'layers were switched without a new pull');
+
+  const before = (await updatesOf(viewer)).length;
+  await viewer.call('prefer', 'cam', '');
+  await poll('an answer to the last update', async () => (await updatesOf(viewer)).length > before);
+  for (const answer of await updatesOf(viewer)) clean(answer);
+  const calm = (await viewer.playing(['cam'])).cam;
+  assert.deepEqual(calm.widths, now.widths, 'an empty preferredRid keeps the layer that is there');
+});
+
+function updatesOf(viewer) {
+  return viewer.call('answers', 'tracks/update');
+}
