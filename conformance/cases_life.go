@@ -49,6 +49,10 @@ func lifeCases() []Case {
 			Section: "2.3", Mark: Doc, Slow: 3 * window, Run: lifeAlive,
 		},
 		{
+			ID: "life/just-connected", Sentence: "Any time may pass in the moment in which a session has connected: it and its tracks live on.",
+			Section: "2.3", Mark: Doc, Slow: 5 * never, Run: lifeJustConnected,
+		},
+		{
 			ID: "life/nothing-live", Sentence: "A connected session whose tracks are all gone lives on.",
 			Section: "2.3", Mark: Doc, Slow: 4 * window, Run: lifeNothingLive,
 		},
@@ -238,6 +242,18 @@ func lifeAlive(ctx context.Context, t *T) {
 		}
 	}
 	t.flows(ctx, "another pull", sub.pull(ctx, remote(pub.ID, "mic"))[0], 5)
+}
+
+func lifeJustConnected(ctx context.Context, t *T) {
+	for range 5 {
+		pub, _ := t.publish(ctx, sfutest.Config{}, mic(), cam())
+		t.pass(ctx, 61*time.Second)
+		if pub.status(ctx, "mic") != "active" || pub.status(ctx, "cam") != "active" {
+			t.Errorf("a track was collected before its first packet could come")
+		}
+		_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"))
+		t.flows(ctx, "mic", subs[0], 5)
+	}
 }
 
 func lifeNothingLive(ctx context.Context, t *T) {

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	attrControlling stun.AttrType = 0x802a // RFC 8445 section 16.1
+	attrControlled  stun.AttrType = 0x8029 // RFC 8445 section 16.1
+	attrControlling stun.AttrType = 0x802a
 
 	// checkInterval paces the checks of a full agent until one succeeds, keepInterval from then on (RFC 7675 section 5.1).
 	checkInterval = 200 * time.Millisecond
@@ -21,9 +22,9 @@ const (
 	checkPriority = 110<<24 + 65535<<8 + 255
 )
 
-// fullAgent is what a Peer needs that sends checks itself, since its endpoint is ICE-lite (contract 1.1, thirdparty).
-// Guarded by Peer.mu.
-type fullAgent struct {
+// iceAgent is what a Peer needs to send checks: a full one because its endpoint is ICE-lite (contract 1.1, thirdparty), a
+// lite one only when it is asked to (Peer.Ask). Guarded by Peer.mu.
+type iceAgent struct {
 	controlling bool
 	ufrag, pwd  string // the endpoint's
 	username    string // of the checks of one round
@@ -44,17 +45,16 @@ func (s *SFU) NewFullPeer(labels ...any) (*Peer, error) {
 	p := newPeer(s)
 	p.log = s.log.With(labels...)
 	p.full = true
-	p.agent.tieBreaker = randomUint64()
 	return p, s.admit(p)
 }
 
 // learnICELocked needs mu.
 func (p *Peer) learnICELocked(d *sdp.Description, tag *sdp.Media, isOffer bool) {
+	a := &p.agent
+	a.ufrag, a.pwd = tag.Ufrag, tag.Pwd
 	if !p.full {
 		return
 	}
-	a := &p.agent
-	a.ufrag, a.pwd = tag.Ufrag, tag.Pwd
 	a.controlling = d.Lite || !isOffer // RFC 8445 section 6.1.1
 	a.candidates = nil
 	for i := range d.Media {
@@ -62,6 +62,34 @@ func (p *Peer) learnICELocked(d *sdp.Description, tag *sdp.Media, isOffer bool) 
 			a.candidates = append(a.candidates, d.Media[i].Candidates...)
 		}
 	}
+}
+
+// Ask sends the endpoint one connectivity check over the path in use, and does not wait for the answer: LastSeen tells of it.
+// A lite agent need never do so; it is how one learns within a round trip what an endpoint that has nothing to send would
+// show with its own next check, seconds later (RFC 7675 section 5.1). Every full agent answers (RFC 8445 section 7.3).
+func (p *Peer) Ask() {
+	p.mu.Lock()
+	at, ok := p.inUseLocked()
+	a := p.agent
+	a.username = a.ufrag + ":" + p.ufrag
+	p.mu.Unlock()
+	if !ok || a.pwd == "" {
+		return
+	}
+	if m := p.sfu.newCheck(p, &a); m != nil {
+		at.send(m.Raw)
+	}
+}
+
+// inUseLocked needs mu. It is where the endpoint is reached at present.
+func (p *Peer) inUseLocked() (path, bool) {
+	if a := p.current.Load(); a != nil {
+		return *a.path.Load(), true
+	}
+	if p.nominated != nil {
+		return p.nominated.path, true
+	}
+	return path{}, false
 }
 
 // tickChecks sends the checks that are due.
@@ -93,7 +121,7 @@ func (p *Peer) tickChecks(now time.Time) {
 }
 
 // newCheck makes a connectivity check (RFC 8445 section 7.2.2) and remembers it.
-func (s *SFU) newCheck(p *Peer, a *fullAgent) *stun.Message {
+func (s *SFU) newCheck(p *Peer, a *iceAgent) *stun.Message {
 	setters := []stun.Setter{
 		stun.TransactionID, stun.BindingRequest,
 		stun.NewUsername(a.username),
@@ -101,6 +129,8 @@ func (s *SFU) newCheck(p *Peer, a *fullAgent) *stun.Message {
 	}
 	if a.controlling {
 		setters = append(setters, uintAttr{attrControlling, a.tieBreaker, 8}, uintAttr{attrUseCandidate, 0, 0})
+	} else {
+		setters = append(setters, uintAttr{attrControlled, a.tieBreaker, 8})
 	}
 	setters = append(setters, stun.NewShortTermIntegrity(a.pwd), stun.Fingerprint)
 	m, err := stun.Build(setters...)
@@ -140,6 +170,10 @@ func (s *SFU) checkAnswered(m *stun.Message, from path) {
 	delete(s.checks, m.TransactionID)
 	s.mu.Unlock()
 	if !ok || stun.NewShortTermIntegrity(c.pwd).Check(m) != nil {
+		return
+	}
+	if !c.peer.full { // the path is known, and the endpoint nominates
+		c.peer.lastSeen.Store(time.Now().UnixNano())
 		return
 	}
 	c.peer.mu.Lock()

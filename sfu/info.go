@@ -7,13 +7,14 @@ import (
 
 // PeerInfo is a snapshot of a transport.
 type PeerInfo struct {
-	State    State
-	Protocol string         // udp or tcp, empty before a path was nominated
-	Local    netip.AddrPort // of the path that is used
-	Remote   netip.AddrPort
-	LastSeen time.Time // zero before the first authenticated packet
-	Estimate uint64    // bandwidth towards the endpoint in bits a second, 0 for unknown
-	Fixed    bool      // Estimate was set from outside
+	State     State
+	Connected time.Time      // when State became StateConnected last, in real time; zero before the first time
+	Protocol  string         // udp or tcp, empty before a path was nominated
+	Local     netip.AddrPort // of the path that is used
+	Remote    netip.AddrPort
+	LastSeen  time.Time // zero before the first authenticated packet
+	Estimate  uint64    // bandwidth towards the endpoint in bits a second, 0 for unknown
+	Fixed     bool      // Estimate was set from outside
 }
 
 // LayerInfo is a snapshot of one incoming stream.
@@ -59,13 +60,8 @@ func (p *Peer) Info() PeerInfo {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	info.State = p.state
-	at := path{}
-	if a := p.current.Load(); a != nil {
-		at = *a.path.Load()
-	} else if p.nominated != nil {
-		at = p.nominated.path
-	}
+	info.State, info.Connected = p.state, p.connected
+	at, _ := p.inUseLocked()
 	switch {
 	case at.tcp != nil:
 		info.Protocol = "tcp"

@@ -46,7 +46,7 @@ type Peer struct {
 	// Fixed after newPeer.
 	sfu       *SFU
 	log       *slog.Logger
-	full      bool   // sends checks itself: see fullAgent
+	full      bool   // sends checks of its own accord: see iceAgent
 	ssrc      uint32 // our own, in RTCP
 	sessionID uint64 // o= line
 	done      chan struct{}
@@ -72,6 +72,7 @@ type Peer struct {
 	mu            sync.Mutex
 	state         State
 	changed       chan struct{} // closed at the next change of state
+	connected     time.Time     // when state became StateConnected last
 	closing       bool
 	pending       *association
 	paths         map[path]*candidatePair
@@ -84,7 +85,7 @@ type Peer struct {
 	negotiation   negotiation
 	data          *dataTransport // nil before both sides have agreed on a section for it
 	ages          int            // of streams
-	agent         fullAgent
+	agent         iceAgent
 	ufrag, pwd    string // ours, of the present ICE generation
 	remoteUfrag   string // the endpoint's
 }
@@ -111,6 +112,7 @@ func newPeer(s *SFU) *Peer {
 		fingerprinted: make(chan struct{}),
 		negotiation:   newNegotiation(),
 	}
+	p.agent.tieBreaker = randomUint64()
 	p.streams.Store(&map[uint32]*stream{})
 	p.ids.Store(&extensionIDs{})
 	return p
@@ -132,6 +134,9 @@ func (p *Peer) setStateLocked(s State) {
 		return
 	}
 	p.state = s
+	if s == StateConnected {
+		p.connected = time.Now()
+	}
 	close(p.changed)
 	p.changed = make(chan struct{})
 	if s == StateClosed {

@@ -73,7 +73,7 @@ type SFU struct {
 	ufrags map[string]credential // of all ICE generations of all Peers
 	routes map[path]*Peer        // authenticated paths only: see serveSTUN
 	conns  map[*tcpConn]struct{}
-	checks map[[stun.TransactionIDSize]byte]check // of full agents
+	checks map[[stun.TransactionIDSize]byte]check // that have not been answered
 
 	advertise []netip.AddrPort
 }
@@ -208,6 +208,11 @@ func (s *SFU) forget(p *Peer) {
 	for at, owner := range s.routes {
 		if owner == p {
 			delete(s.routes, at)
+		}
+	}
+	for id, c := range s.checks {
+		if c.peer == p {
+			delete(s.checks, id)
 		}
 	}
 }

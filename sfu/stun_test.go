@@ -192,6 +192,61 @@ func TestFullAgentChecksAndNominates(t *testing.T) {
 	}
 }
 
+// TestAskedEndpointShowsItself: the check of a lite agent is a controlled one that nominates nothing, and its answer counts as
+// a sign of life and no more.
+func TestAskedEndpointShowsItself(t *testing.T) {
+	s := newSFU(t, Config{})
+	p := newTestPeer(t, s)
+	p.Ask() // nobody is there yet
+	push(t, p, audio("0", "sendonly"))
+	endpoint := newAsker(t, s)
+	m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername(p.ufrag+":"+p.remoteUfrag),
+		uintAttr{attrUseCandidate, 0, 0}, stun.NewShortTermIntegrity(p.pwd), stun.Fingerprint)
+	must(t, err)
+	endpoint.send(m.Raw)
+	endpoint.answer(m)
+
+	before := p.LastSeen()
+	integrity := stun.NewShortTermIntegrity(p.agent.pwd)
+	ask := func() *stun.Message {
+		p.Ask()
+		buf := make([]byte, 2000)
+		must(t, endpoint.conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+		n, err := endpoint.conn.Read(buf)
+		must(t, err)
+		asked := &stun.Message{Raw: buf[:n]}
+		must(t, asked.Decode())
+		must(t, integrity.Check(asked))
+		return asked
+	}
+	success := func(to *stun.Message, with stun.MessageIntegrity) {
+		endpoint.send(stun.MustBuild(stun.NewTransactionIDSetter(to.TransactionID), stun.BindingSuccess, with, stun.Fingerprint).Raw)
+	}
+	asked := ask()
+	username, err := asked.Get(stun.AttrUsername)
+	must(t, err)
+	if string(username) != p.remoteUfrag+":"+p.ufrag || !asked.Contains(attrControlled) || asked.Contains(attrUseCandidate) {
+		t.Errorf("check %v of %q", asked, username)
+	}
+	success(asked, stun.NewShortTermIntegrity("another"))
+	again := ask() // comes behind that answer
+	if !p.LastSeen().Equal(before) {
+		t.Error("a forged answer was heard")
+	}
+	success(again, integrity)
+	limit := time.Now().Add(5 * time.Second)
+	for !p.LastSeen().After(before) {
+		if time.Now().After(limit) {
+			t.Fatal("the answer was not heard")
+		}
+		<-time.After(time.Millisecond)
+	}
+	must(t, p.Close())
+	if len(s.checks) != 0 {
+		t.Errorf("%d checks are left", len(s.checks))
+	}
+}
+
 // clientHello is a record with a ClientHello of that random, cut off behind it.
 func clientHello(random byte) []byte {
 	b := make([]byte, 13+12+2+32)

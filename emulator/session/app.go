@@ -189,7 +189,7 @@ func (r *Registry) publisher(app *App, sessionID string) string {
 	switch {
 	case s == nil:
 		return publisherUnknown
-	case s.up.Load():
+	case s.connected():
 		return publisherConnected
 	}
 	return publisherNotConnected

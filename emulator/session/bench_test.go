@@ -178,6 +178,9 @@ type fakePeer struct {
 
 	mu      sync.Mutex
 	seen    time.Time
+	up      time.Time // when state became connected
+	asks    int
+	answers bool // checks of ours
 	fixed   uint64
 	subs    map[string]*fakeSub // by mid; one without a source is a bidirectional section
 	codecs  []string            // what PullInto accepts
@@ -214,7 +217,7 @@ func (p *fakePeer) set(s sfu.State) {
 	}
 	p.state = s
 	if s == sfu.StateConnected {
-		p.seen = time.Now()
+		p.seen, p.up = time.Now(), time.Now()
 	}
 	close(p.changed)
 	p.changed = make(chan struct{})
@@ -251,8 +254,28 @@ func (p *fakePeer) hear() {
 
 // hearOn goes on hearing the endpoint, as its connectivity checks do, until the test ends or hushes it.
 func (p *fakePeer) hearOn(t *testing.T) {
-	p.hush = sync.OnceFunc(every(2500*time.Millisecond, p.hear))
+	stop := every(2500*time.Millisecond, p.hear)
+	p.mu.Lock()
+	p.answers = true
+	p.mu.Unlock()
+	p.hush = sync.OnceFunc(func() {
+		p.mu.Lock()
+		p.answers = false
+		p.mu.Unlock()
+		stop()
+	})
 	t.Cleanup(p.hush)
+}
+
+// Ask implements peer: an endpoint that is heard on answers.
+func (p *fakePeer) Ask() {
+	p.mu.Lock()
+	p.asks++
+	answers := p.answers
+	p.mu.Unlock()
+	if answers {
+		p.hear()
+	}
 }
 
 func (p *fakePeer) LastSeen() time.Time {
@@ -264,7 +287,7 @@ func (p *fakePeer) LastSeen() time.Time {
 func (p *fakePeer) Info() sfu.PeerInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return sfu.PeerInfo{State: p.state, LastSeen: p.seen, Estimate: p.fixed, Fixed: p.fixed != 0}
+	return sfu.PeerInfo{State: p.state, Connected: p.up, LastSeen: p.seen, Estimate: p.fixed, Fixed: p.fixed != 0}
 }
 
 func (p *fakePeer) FixEstimate(bitrate uint64) {

@@ -15,8 +15,10 @@
 // # Time
 //
 // Waits and expiry read the Registry's clock. What an endpoint sends arrives in real time: Clock.At tells what the clock
-// showed then, and whoever was heard within the last real second is alive, however far the clock has jumped. The rate limit
-// counts real time.
+// showed then, and whoever was heard within the last real second is alive, however far the clock has jumped. What is over on
+// the clock and has not been silent for long in real time is given a moment to show itself (Registry.awaitSigns): an endpoint
+// with nothing to send is asked by a connectivity check, a slow track has two seconds from its last packet, a DTLS handshake
+// may end. The rate limit counts real time.
 //
 // # Ownership
 //

@@ -20,6 +20,7 @@ type peer interface {
 	Done() <-chan struct{}
 	Close() error
 	LastSeen() time.Time
+	Ask()
 	Info() sfu.PeerInfo
 	FixEstimate(bitrate uint64)
 	OfferPending() bool

@@ -7,11 +7,15 @@ import (
 	"github.com/callsemu/callsemu/sfu"
 )
 
+// What lives in real time outlives a jump of the clock. A sign of life is a packet of the track or of the endpoint, and also
+// that the transport came up or that the track was made: what is to be sent then is on its way.
 const (
-	// freshFor: what was heard within this much real time is alive, however far the clock has jumped meanwhile.
+	// freshFor: what gave a sign of life within this much real time is alive, however far the clock has jumped meanwhile.
 	freshFor = time.Second
-	// livenessPoll paces the look for a quiet endpoint's packets.
-	livenessPoll = 50 * time.Millisecond
+	// askInterval paces the checks by which an endpoint is asked whether it is there.
+	askInterval = 250 * time.Millisecond
+	// signPoll paces the look for signs of life.
+	signPoll = 5 * time.Millisecond
 	// idleSweep is when the sweeper looks again where nothing is due.
 	idleSweep = 24 * time.Hour
 )
@@ -21,7 +25,8 @@ type deadline struct {
 	rule  string // its name in RuleTable
 	mid   string // of the track, empty for the session
 	due   time.Time
-	track *track // nil where it is not about one
+	track *track    // nil where it is not about one
+	heard time.Time // the last sign of life, in real time; zero for none
 
 	channel *channel // nil where it is not about one
 }
@@ -56,6 +61,7 @@ func (r *Registry) sweeper() {
 // sweep ends what is due, and returns the earliest deadline that is left.
 func (r *Registry) sweep(now time.Time) (next time.Time) {
 	next = now.Add(idleSweep)
+	r.awaitSigns(now)
 	for _, s := range r.allSessions() {
 		due := r.sweepSession(s, now)
 		if !due.IsZero() && due.Before(next) {
@@ -69,9 +75,6 @@ func (r *Registry) sweep(now time.Time) (next time.Time) {
 func (r *Registry) sweepSession(s *Session, now time.Time) (next time.Time) {
 	silent := map[*track]bool{}
 	for _, d := range s.deadlines() {
-		if d.rule == ruleLostWindow && !d.due.After(now) && s.showsItself() {
-			d.due = now.Add(r.Rules().LostWindow)
-		}
 		switch {
 		case d.due.After(now):
 			if next.IsZero() || d.due.Before(next) {
@@ -111,71 +114,152 @@ var expiryReasons = map[string]string{
 	ruleLostWindow:     "connectivity lost and not regained",
 }
 
-// deadlines lists what the session and its tracks wait under. Whoever was heard within the last real second before a jump of
-// the clock counts as heard after it, so that a jump ends only what is really silent, lost or unanswered.
+// deadlines lists what the session and its tracks wait under.
 func (s *Session) deadlines() []deadline {
 	rules := s.reg.Rules()
 	s.mu.Lock()
-	p, upSince := s.peer, s.upSince
+	p := s.peer
 	list := slices.Clone(s.waits)
 	s.mu.Unlock()
-	if upSince.IsZero() {
-		return append(list, deadline{rule: ruleNeverConnected, due: s.created.Add(rules.NeverConnected)})
+	var info sfu.PeerInfo
+	if p != nil {
+		info = p.Info()
 	}
-	list = append(list, deadline{rule: ruleLostWindow, due: s.heardAt(p.LastSeen(), upSince).Add(rules.LostWindow)})
+	if info.Connected.IsZero() {
+		return append(list, deadline{rule: ruleNeverConnected, due: s.created.Add(rules.NeverConnected), heard: info.LastSeen})
+	}
+	up := s.reg.clock.At(info.Connected)
+	list = append(list, deadline{rule: ruleLostWindow, due: s.heardAt(info.LastSeen, up).Add(rules.LostWindow), heard: info.LastSeen})
 	list = append(list, s.ackDeadlines(rules.AckWait)...)
-	if !s.up.Load() {
+	if info.State != sfu.StateConnected {
 		return list // the silence is the session's
 	}
 	for _, t := range s.list() {
 		if t.remote || t.life != lifeOpen {
 			continue
 		}
-		since := t.since
-		if upSince.After(since) {
-			since = upSince
-		}
-		heard := s.heardAt(t.source.LastPacket(), since)
-		list = append(list, deadline{rule: ruleSilentTrack, mid: t.mid, due: heard.Add(rules.SilentTrack), track: t.track})
+		heard := latest(t.source.LastPacket(), info.Connected, t.made)
+		due := s.heardAt(heard, latest(t.since, up)).Add(rules.SilentTrack)
+		list = append(list, deadline{rule: ruleSilentTrack, mid: t.mid, due: due, heard: heard, track: t.track})
 	}
 	return list
 }
 
-// heardAt is when on the clock something was heard last; real is zero for never. It is not before since. What came within
+func latest(first time.Time, others ...time.Time) time.Time {
+	for _, t := range others {
+		if t.After(first) {
+			first = t
+		}
+	}
+	return first
+}
+
+// heardAt is when on the clock the last sign of life came; real is zero for none. It is not before since. What came within
 // freshFor before a jump counts from the time after the jump.
 func (s *Session) heardAt(real, since time.Time) time.Time {
 	if real.IsZero() {
 		return since
 	}
-	for _, at := range []time.Time{s.reg.clock.At(real), s.reg.clock.At(real.Add(freshFor)).Add(-freshFor)} {
-		if at.After(since) {
-			since = at
-		}
-	}
-	return since
+	return latest(since, s.reg.clock.At(real), s.reg.clock.At(real.Add(freshFor)).Add(-freshFor))
 }
 
-// showsItself decides about an endpoint whose time is over on the clock but not in real time. Between two connectivity
-// checks an idle endpoint sends nothing for some seconds, so it is given that long to be heard.
-func (s *Session) showsItself() bool {
-	p, rules := s.currentPeer(), s.reg.Rules()
-	before := p.LastSeen()
-	if !s.up.Load() || time.Since(before) >= rules.LostWindow {
-		return false
+// doubt is something that is over on the clock, but may be alive in real time.
+type doubt struct {
+	deadline
+	session *Session
+	until   time.Time // real time; then it is over indeed
+	asked   time.Time // real time, where its endpoint is asked
+}
+
+// awaitSigns gives everything that is over on the clock the real time in which the living give a sign of life, and returns
+// when each has given it or has had that time; the deadlines tell then which it was. There is nothing to wait for where real
+// time has passed as well.
+func (r *Registry) awaitSigns(now time.Time) {
+	var doubts []*doubt
+	sessions := r.allSessions()
+	for _, s := range sessions {
+		doubts = append(doubts, s.doubts(now)...)
 	}
-	ticker := time.NewTicker(livenessPoll)
+	if len(doubts) == 0 {
+		return
+	}
+	for _, s := range sessions {
+		s.askIfQuiet() // one jump may pass the deadlines of many: they share the time to answer
+	}
+	ticker := time.NewTicker(signPoll)
 	defer ticker.Stop()
-	for time.Since(before) < rules.Liveness {
+	for {
+		doubts = slices.DeleteFunc(doubts, (*doubt).settled)
+		if len(doubts) == 0 {
+			return
+		}
 		select {
 		case <-ticker.C:
-		case <-s.gone:
-			return false
-		case <-s.reg.stop:
-			return false
+		case <-r.stop:
+			return
 		}
-		if p.LastSeen().After(before) {
-			return true
+	}
+}
+
+// doubts lists what of the session is over on the clock, and may yet live.
+func (s *Session) doubts(now time.Time) []*doubt {
+	var list []*doubt
+	rules, real := s.reg.Rules(), time.Now()
+	for _, d := range s.deadlines() {
+		quiet := real.Sub(d.heard)
+		switch {
+		case d.due.After(now):
+		case d.rule == ruleNeverConnected && quiet < freshFor:
+			// Its checks arrive: it is in the midst of DTLS, or has finished before our side knows.
+			list = append(list, &doubt{deadline: d, session: s, until: real.Add(rules.Liveness)})
+		case d.rule == ruleLostWindow && s.connected():
+			// What has nothing to send is silent between two checks of its own: 2.5 s in libwebrtc, up to 6 s by RFC 7675
+			// section 5.1. So it is asked.
+			asked := s.ask()
+			list = append(list, &doubt{deadline: d, session: s, until: asked.Add(rules.Liveness), asked: asked})
+		case d.track != nil && quiet < min(sendingFor, rules.SilentTrack):
+			// A disabled camera sends once a second, give or take.
+			list = append(list, &doubt{deadline: d, session: s, until: d.heard.Add(sendingFor)})
 		}
+	}
+	return list
+}
+
+// ask asks the endpoint to show itself, unless it has been asked since it was heard, and returns when it was.
+func (s *Session) ask() time.Time {
+	p := s.currentPeer()
+	if !s.asked.After(p.LastSeen()) {
+		s.asked = time.Now()
+		p.Ask()
+	}
+	return s.asked
+}
+
+func (s *Session) askIfQuiet() {
+	if s.connected() && time.Since(s.currentPeer().LastSeen()) >= freshFor {
+		s.ask()
+	}
+}
+
+// settled reports whether there is nothing more to wait for. An endpoint that has not answered is asked again.
+func (d *doubt) settled() bool {
+	now := time.Now()
+	if closed(d.session.gone) || !now.Before(d.until) {
+		return true
+	}
+	switch {
+	case d.rule == ruleNeverConnected:
+		return d.session.connected()
+	case d.track != nil:
+		return d.track.source.LastPacket().After(d.heard)
+	}
+	p := d.session.currentPeer()
+	if p.LastSeen().After(d.heard) {
+		return true
+	}
+	if now.Sub(d.asked) >= askInterval {
+		d.asked = now
+		p.Ask()
 	}
 	return false
 }
@@ -207,7 +291,6 @@ func (r *Registry) drop(s *Session, reason string) {
 	close(s.gone)
 	p := s.peer
 	s.mu.Unlock()
-	s.up.Store(false)
 	if p != nil {
 		if err := p.Close(); err != nil {
 			r.log.Warn("peer close", "session", s.id, "error", err)
@@ -216,16 +299,17 @@ func (r *Registry) drop(s *Session, reason string) {
 	r.log.Info("session gone", "app", s.app.id, "session", s.id, "reason", reason)
 }
 
-// watch notes what becomes of the Peer until it or the session ends. A Peer that ends by itself, such as by the
-// endpoint's close_notify, ends the session at once.
+// watch makes the sweeper look again whenever the Peer changes, until it or the session ends. That it is lost ends nothing:
+// silence does, counted from the last packet. A Peer that ends by itself, such as by the endpoint's close_notify, ends the
+// session at once.
 func (s *Session) watch(p peer) {
 	for {
 		state, changed := p.State()
-		s.noteTransport(state)
 		if state == sfu.StateClosed {
 			s.reg.drop(s, "the endpoint closed its connection")
 			return
 		}
+		s.reg.nudge()
 		select {
 		case <-changed:
 		case <-p.Done():
@@ -235,19 +319,4 @@ func (s *Session) watch(p peer) {
 			return
 		}
 	}
-}
-
-// noteTransport takes over the Peer's state. That it is lost ends nothing: silence does, counted from the last packet.
-func (s *Session) noteTransport(state sfu.State) {
-	connected := state == sfu.StateConnected
-	if s.up.Swap(connected) == connected {
-		return
-	}
-	if connected {
-		now := s.reg.clock.Now()
-		s.mu.Lock()
-		s.upSince = now
-		s.mu.Unlock()
-	}
-	s.reg.nudge()
 }

@@ -99,6 +99,121 @@ func TestJumpEndsWhatIsLostAndSparesWhatIsConnected(t *testing.T) {
 	})
 }
 
+// quickly lets the clock jump and reports how much real time that took.
+func (b *bench) quickly(d time.Duration) time.Duration {
+	b.Helper()
+	began := time.Now()
+	b.jump(d)
+	return time.Since(began)
+}
+
+func TestQuietEndpointIsAskedWhenTheClockJumps(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.publisher("cam")
+		p := b.peer(id)
+		p.hush()
+		p.hear()
+		p.mu.Lock()
+		p.answers = true // its own next check would come within 6 s (RFC 7675)
+		p.mu.Unlock()
+		b.pass(5900 * time.Millisecond)
+		if took := b.quickly(31 * time.Second); took > 10*time.Millisecond {
+			t.Errorf("the jump took %v of real time", took)
+		}
+		b.wantStatuses(id, "local 0 cam inactive")
+		if p.asks != 1 {
+			t.Errorf("the endpoint was asked %d times", p.asks)
+		}
+	})
+}
+
+func TestLostEndpointsShareTheTimeToAnswer(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		var ids []string
+		for range 20 {
+			ids = append(ids, b.publisher("cam"))
+			b.peer(ids[len(ids)-1]).hush()
+			b.pass(50 * time.Millisecond)
+		}
+		b.pass(1500 * time.Millisecond)
+		if took := b.quickly(32 * time.Second); took > time.Second+50*time.Millisecond {
+			t.Errorf("the jump took %v of real time", took)
+		}
+		for _, id := range ids {
+			b.wantGone(id)
+		}
+	})
+}
+
+// A jump of 61 s right after connected ended the session as never connected, since the watch had not told it yet.
+func TestJumpRightAfterConnectedEndsNothing(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.negotiating()
+		synctest.Wait()
+		p := b.peer(id)
+		p.mu.Lock()
+		p.state, p.up, p.seen, p.answers = sfu.StateConnected, time.Now(), time.Now(), true // and nobody has noticed
+		p.mu.Unlock()
+		b.jump(61 * time.Second)
+		b.wantStatuses(id, "local 0 first active")
+	})
+}
+
+func TestJumpWithinTheHandshakeWaitsForItsEnd(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		comes, never := b.negotiating(), b.negotiating()
+		b.pass(10 * time.Second)
+		b.peer(comes).hear()
+		b.peer(never).hear()
+		b.pass(300 * time.Millisecond)
+		time.AfterFunc(400*time.Millisecond, func() { b.peer(comes).set(sfu.StateConnected) })
+		if took := b.quickly(61 * time.Second); took > time.Second+50*time.Millisecond {
+			t.Errorf("the jump took %v of real time", took)
+		}
+		b.wantStatuses(comes, "local 0 first active")
+		b.wantGone(never)
+	})
+}
+
+// A jump right after connecting collected a track whose first packet had not come.
+func TestFirstPacketHasTimeToComeOverAJump(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.negotiating()
+		b.connect(id)
+		b.jump(31 * time.Second)
+		b.wantStatuses(id, "local 0 first active")
+		b.pass(2 * time.Second)
+		b.jump(31 * time.Second)
+		b.wantStatuses(id, "local 0 first inactive")
+
+		if _, err := b.push(t.Context(), id, "0 video sendonly;1 video sendonly", local("1", "later")); err != nil {
+			t.Fatal(err)
+		}
+		b.jump(31 * time.Second)
+		b.wantStatuses(id, "local 0 first inactive", "local 1 later active")
+		b.pass(2 * time.Second)
+		b.jump(31 * time.Second)
+		b.wantStatuses(id, "local 0 first inactive", "local 1 later inactive")
+	})
+}
+
+func TestSlowTrackIsWaitedForOverAJump(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		slow, stopped := b.publisher("cam"), b.publisher("cam")
+		stop := every(1300*time.Millisecond, b.peer(slow).pubs["0"].send)
+		b.pass(1200 * time.Millisecond)
+		b.quickly(31 * time.Second)
+		b.wantStatuses(slow, "local 0 cam active")
+		b.wantStatuses(stopped, "local 0 cam inactive")
+		stop()
+		b.pass(2 * time.Second)
+		if took := b.quickly(31 * time.Second); took > 10*time.Millisecond {
+			t.Errorf("the jump took %v of real time, though the track is silent for long", took)
+		}
+		b.wantStatuses(slow, "local 0 cam inactive")
+	})
+}
+
 func TestJumpFiresWaitsAndExpiriesInTheirOrder(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		id := b.negotiating()

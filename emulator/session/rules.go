@@ -16,7 +16,7 @@ type Rules struct {
 	LostWindow     time.Duration // how long a session outlives its connectivity (contract 2.3)
 	SilentTrack    time.Duration // a published track without packets for this long is collected (contract 2.3)
 	AckWait        time.Duration // how long a subscription with waitForAck waits for its first message (contract 4.4)
-	Liveness       time.Duration // real time in which a connected endpoint shows itself after a jump of the clock
+	Liveness       time.Duration // real time in which a quiet endpoint answers when the clock has jumped over its deadline
 	RateLimit      int           // requests a second on one session, in real time; dev mode has none (contract 6, 9.3)
 	MaxTracks      int           // items in one tracks/new or tracks/update (contract 6)
 	MaxMessage     int           // bytes of a data channel message; longer ones are lost (contract 4.1)
@@ -98,7 +98,7 @@ var ruleTable = []rule{
 		duration(func(r *Rules) *time.Duration { return &r.SilentTrack })},
 	{RuleInfo{"ack-wait", "30s", "a data channel with waitForAck is closed if its first message does not come within this", "contract 4.4, 6"},
 		duration(func(r *Rules) *time.Duration { return &r.AckWait })},
-	{RuleInfo{"liveness", "3s", "real time in which a quiet endpoint shows that it is connected when the clock has jumped", "callsemu"},
+	{RuleInfo{"liveness", "1s", "real time in which a quiet endpoint answers a check when the clock has jumped", "callsemu"},
 		duration(func(r *Rules) *time.Duration { return &r.Liveness })},
 	{RuleInfo{"rate-limit", "50", "requests a second on one session, except in dev mode", "contract 6, 9.3"},
 		number(func(r *Rules) *int { return &r.RateLimit })},

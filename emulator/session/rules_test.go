@@ -10,7 +10,7 @@ import (
 func TestDefaultsAreTheContractsValues(t *testing.T) {
 	want := Rules{
 		TransportWait: 5 * time.Second, MediaWait: 8200 * time.Millisecond, NeverConnected: time.Minute,
-		LostWindow: 30 * time.Second, SilentTrack: 30 * time.Second, AckWait: 30 * time.Second, Liveness: 3 * time.Second,
+		LostWindow: 30 * time.Second, SilentTrack: 30 * time.Second, AckWait: 30 * time.Second, Liveness: time.Second,
 		RateLimit: 50, MaxTracks: 64, MaxMessage: 64 << 10, MaxBody: 1 << 20, MaxDevApps: 1000,
 	}
 	if got := (Rules{}).WithDefaults(); got != want {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,13 +32,12 @@ type Session struct {
 
 	sections map[string]sfu.Media // owned by the turn: the client's latest offer, by mid
 
-	up atomic.Bool // the transport is connected at present
+	asked time.Time // owned by the sweeper: when the endpoint was asked last, in real time
 
 	mu       sync.Mutex
 	dropped  bool
-	peer     peer      // nil before the first exchange
-	upSince  time.Time // when the transport came up last; zero before the first time
-	estimate uint64    // fixed from outside, 0 for none
+	peer     peer   // nil before the first exchange
+	estimate uint64 // fixed from outside, 0 for none
 	request  inProgress
 	waits    []deadline // of the request in progress
 	tracks   []*track
@@ -61,6 +59,7 @@ type track struct {
 	publisher string      // session id of the publisher, remote only
 	source    publication // own for local, the publisher's for remote
 	since     time.Time   // when it was made
+	made      time.Time   // the same in real time
 
 	sub subscription // remote only
 
@@ -293,6 +292,16 @@ func byMid(d description) map[string]sfu.Media {
 	return sections
 }
 
+// connected reports whether the transport is up at present. The Peer knows it first.
+func (s *Session) connected() bool {
+	p := s.currentPeer()
+	if p == nil {
+		return false
+	}
+	state, _ := p.State()
+	return state == sfu.StateConnected
+}
+
 func (s *Session) currentPeer() peer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -326,10 +335,10 @@ func (s *Session) fixEstimate(bitrate uint64) {
 
 // record adds tracks that an exchange made, and publishes the local ones.
 func (s *Session) record(tracks []*track) {
-	now := s.reg.clock.Now()
+	now, made := s.reg.clock.Now(), time.Now()
 	s.mu.Lock()
 	for _, t := range tracks {
-		t.since = now
+		t.since, t.made = now, made
 	}
 	s.tracks = append(s.tracks, tracks...)
 	s.mu.Unlock()
