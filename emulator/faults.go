@@ -13,5 +13,9 @@ var _ session.Faults = faultRules{}
 // Decide implements session.Faults.
 func (f faultRules) Decide(c session.Call) session.Fault {
 	effect := f.set.Match(fault.Call{App: c.App, Session: c.Session, Operation: c.Operation, Items: c.Items})
-	return session.Fault{Delay: effect.Delay, After: effect.After, Error: effect.Error, Items: effect.Items, Silence: effect.Silence}
+	out := session.Fault{Delay: effect.Delay, After: effect.After, Error: effect.Error, Items: effect.Items}
+	for _, silence := range effect.Silences {
+		out.Silences = append(out.Silences, session.Silence(silence))
+	}
+	return out
 }

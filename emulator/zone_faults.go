@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/callsemu/callsemu/emulator/fault"
+	"github.com/callsemu/callsemu/emulator/session"
 )
 
 // faultRule is a rule in the zone's JSON; see fault.Rule for what the fields mean.
@@ -21,6 +22,7 @@ type faultRule struct {
 	When        fault.When `json:"when,omitempty"`
 	Delay       span       `json:"delay,omitempty"`
 	Silent      span       `json:"silent,omitempty"`
+	Track       string     `json:"track,omitempty"`
 }
 
 // faultStatus is a rule that is in force, with its defaults and what has become of it.
@@ -46,7 +48,7 @@ func (f faultRule) rule() fault.Rule {
 		App: f.App, Session: f.Session, Operation: f.Operation,
 		Nth: f.Nth, Count: f.Count, Probability: f.Probability, Seed: f.Seed,
 		Code: f.Code, Status: f.Status, Item: f.Item, When: f.When,
-		Delay: f.Delay.duration(), Silent: f.Silent.duration(),
+		Delay: f.Delay.duration(), Silent: f.Silent.duration(), Track: f.Track,
 	}
 }
 
@@ -56,7 +58,7 @@ func statusOf(s fault.Status) faultStatus {
 		App: r.App, Session: r.Session, Operation: r.Operation,
 		Nth: r.Nth, Count: r.Count, Probability: r.Probability, Seed: r.Seed,
 		Code: r.Code, Status: r.Status, Item: r.Item, When: r.When,
-		Delay: span(r.Delay), Silent: span(r.Silent),
+		Delay: span(r.Delay), Silent: span(r.Silent), Track: r.Track,
 	}}
 }
 
@@ -78,6 +80,11 @@ func (z *zone) addFault(r *http.Request) (any, error) {
 		return nil, refuseControl("%v", err)
 	}
 	z.log.Info("fault rule added", "id", added.ID, "seed", added.Rule.Seed)
+	if done, still := z.faults.Now(added.ID, func(silence fault.Silence) int {
+		return z.registry.Silence(in.App, in.Session, session.Silence(silence))
+	}); still {
+		added = done
+	}
 	return statusOf(added), nil
 }
 

@@ -124,6 +124,47 @@ func TestSilentPublisherIsEmptyUntilItsTimeIsOver(t *testing.T) {
 	}
 }
 
+func TestLivePublisherFallsSilentUntilTheRuleIsGone(t *testing.T) {
+	r := newRig(t)
+	id, track := r.publish()
+	sent := func(more uint64) {
+		before := track.Stats().Packets
+		if _, err := track.Wait(t.Context(), func(s sfutest.PublisherStats) bool { return s.Packets >= before+more }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	received := func() int {
+		var state struct {
+			Apps []struct {
+				Sessions []struct{ Tracks []struct{ Packets int } }
+			}
+		}
+		r.zone("GET", "state?app=shop", "", 200, &state)
+		return state.Apps[0].Sessions[0].Tracks[0].Packets
+	}
+	sent(5)
+	var rule struct {
+		ID  string
+		Hit int
+	}
+	r.zone("POST", "faults", fmt.Sprintf(`{"silent":"1h","when":"now","session":%q,"track":"no"}`, id), 200, &rule)
+	if rule.Hit != 0 {
+		t.Errorf("a track of another name: %+v", rule)
+	}
+	r.zone("POST", "faults", fmt.Sprintf(`{"silent":"1h","when":"now","session":%q,"track":"mic"}`, id), 200, &rule)
+	if rule.Hit != 1 {
+		t.Fatalf("the live track was not hit: %+v", rule)
+	}
+	sent(5) // what was on its way has come
+	before := received()
+	sent(20)
+	if now := received(); now != before {
+		t.Errorf("%d packets of a silenced track", now-before)
+	}
+	r.zone("DELETE", "faults/"+rule.ID, "", 200, nil)
+	mustWaitFor(t, "packets after the rule", func() bool { return received() > before })
+}
+
 func TestAdvanceLeavesAloneWhatIsAlive(t *testing.T) {
 	r := newRig(t)
 	r.zone("POST", "clock", `{"mode":"frozen"}`, 200, nil)

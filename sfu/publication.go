@@ -30,7 +30,7 @@ type Publication struct {
 	last     atomic.Int64 // unix nanoseconds of the newest packet, 0 before the first
 	pt       atomic.Int32 // payload type of the newest packet, -1 before the first
 	isReady  atomic.Bool
-	silenced atomic.Bool
+	silenced atomic.Int32                    // by how many
 	awaited  atomic.Bool                     // heard is waited for
 	receives atomic.Pointer[[]*Subscription] // copy-on-write: the packet path reads it without a lock
 
@@ -117,8 +117,12 @@ func (pub *Publication) tellHeard() {
 	pub.awaited.Store(false)
 }
 
-// SetSilent makes the SFU deaf to the publisher, as if it had stopped sending, or ends that. It is a fault for tests.
-func (pub *Publication) SetSilent(silent bool) { pub.silenced.Store(silent) }
+// Silence makes the SFU deaf to the publisher, as if it had stopped sending, until end is called, once. Several may overlap.
+// It is a fault for tests.
+func (pub *Publication) Silence() (end func()) {
+	pub.silenced.Add(1)
+	return func() { pub.silenced.Add(-1) }
+}
 
 // Codec is what the publisher sends, or will probably send, as SDP names it.
 func (pub *Publication) Codec() string {
@@ -134,7 +138,7 @@ func (pub *Publication) Codec() string {
 
 // forward hands a burst to every subscriber in turn.
 func (pub *Publication) forward(st *stream, burst []packet, w *worker) {
-	if pub.dead || pub.silenced.Load() {
+	if pub.dead || pub.silenced.Load() > 0 {
 		return
 	}
 	pub.packets.Add(uint64(len(burst)))

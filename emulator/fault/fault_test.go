@@ -167,6 +167,7 @@ func TestOneCallFailsOnOneSideOfItsEffect(t *testing.T) {
 func TestSilenceIsForPublishingCalls(t *testing.T) {
 	s := NewSet()
 	mustAdd(t, s, Rule{Silent: time.Second, App: "a"})
+	mustAdd(t, s, Rule{Silent: time.Hour, When: Now})
 	for _, c := range []struct {
 		call Call
 		want time.Duration
@@ -175,9 +176,39 @@ func TestSilenceIsForPublishingCalls(t *testing.T) {
 		{Call{App: "b", Operation: newTracks}, 0},
 		{Call{App: "a", Operation: "renegotiate"}, 0},
 	} {
-		if got := s.Match(c.call); got.Silence != c.want || got.Error != nil {
+		got := s.Match(c.call)
+		if c.want == 0 && len(got.Silences) == 0 {
+			continue
+		}
+		if len(got.Silences) != 1 || got.Silences[0].For != c.want || got.Error != nil {
 			t.Errorf("%+v: got %+v", c.call, got)
 		}
+	}
+}
+
+func TestSilenceOfLiveTracksIsTakenOnceAndEndsWithItsRule(t *testing.T) {
+	s := NewSet()
+	mustAdd(t, s, Rule{Silent: time.Second, Track: "cam", When: Now, Session: "s"})
+	mustAdd(t, s, Rule{Silent: time.Second})
+	var taken Silence
+	if got, ok := s.Now("fault-1", func(x Silence) int { taken = x; return 3 }); !ok || got.Hit != 3 || got.Matched != 3 {
+		t.Errorf("got %+v %v", got, ok)
+	}
+	if taken.For != time.Second || taken.Track != "cam" {
+		t.Errorf("taken %+v", taken)
+	}
+	if got, ok := s.Now("fault-2", func(Silence) int { return 7 }); !ok || got.Hit != 0 {
+		t.Errorf("a rule for calls took %+v", got)
+	}
+	select {
+	case <-taken.Ended:
+		t.Error("ended before its rule")
+	default:
+	}
+	s.Clear()
+	<-taken.Ended
+	if _, ok := s.Now("fault-1", nil); ok {
+		t.Error("the rule is still there")
 	}
 }
 
@@ -200,6 +231,9 @@ func TestRuleThatMakesNoSenseIsRefusedWithTheReason(t *testing.T) {
 		"item and status need a code":   {Delay: 1, Item: index(0)},
 		"either code or silent":         {Silent: 1, Code: "internal_error"},
 		"tracks that are published":     {Silent: 1, Operation: "renegotiate"},
+		"track is about silent":         {Code: "internal_error", Track: "cam"},
+		"silences tracks that are live": {Silent: 1, When: Now, Operation: newTracks},
+		"to choose them":                {Code: "internal_error", When: Now},
 	} {
 		s := NewSet()
 		if _, err := s.Add(rule); err == nil || !strings.Contains(err.Error(), want) {

@@ -18,6 +18,7 @@ type When string
 const (
 	Before When = "before" // nothing has changed
 	After  When = "after"  // the effect has taken place, but the answer does not tell
+	Now    When = "now"    // not a call at all: what is live when the rule is added
 )
 
 // Rule says whom a fault hits, how often, and what happens then.
@@ -36,7 +37,8 @@ type Rule struct {
 	Item   *int          // index of the item that fails, instead of the whole call
 	When   When          // on which side of the effect code and delay come; empty is Before
 	Delay  time.Duration // how long the call is held up, on the emulator's clock
-	Silent time.Duration // how long the tracks that the call publishes count as silent, on the emulator's clock
+	Silent time.Duration // how long the tracks that the call publishes, or that are live Now, are silent, on the emulator's clock
+	Track  string        // name of the tracks that Silent means; empty means every one
 }
 
 // The operations of the API, by their ids in our OpenAPI file.
@@ -57,7 +59,7 @@ func (r Rule) check() (Rule, error) {
 	r.When = orDefault(r.When, Before)
 	r.Nth = orDefault(r.Nth, 1)
 	r.Probability = orDefault(r.Probability, 1)
-	if r.Silent > 0 {
+	if r.Silent > 0 && r.When != Now {
 		r.Operation = orDefault(r.Operation, newTracks)
 	}
 	if err := r.checkWhom(); err != nil {
@@ -84,10 +86,14 @@ func (r Rule) checkWhom() error {
 // checkWhat looks at the fields that say what happens.
 func (r Rule) checkWhat() error {
 	switch {
-	case r.When != Before && r.When != After:
-		return fmt.Errorf("when is %q; use before or after", r.When)
+	case r.When != Before && r.When != After && r.When != Now:
+		return fmt.Errorf("when is %q; use before or after, or now with silent", r.When)
 	case r.Silent < 0 || r.Delay < 0:
 		return errors.New("a duration is negative")
+	case r.Track != "" && r.Silent == 0:
+		return errors.New("track is about silent; name items by their index")
+	case r.When == Now:
+		return r.checkNow()
 	case r.Silent > 0 && r.Operation != newTracks:
 		return fmt.Errorf("silent is about tracks that are published; leave operation out, or say %s", newTracks)
 	case r.Code == "" && (r.Item != nil || r.Status != 0):
@@ -105,6 +111,15 @@ func (r Rule) checkWhat() error {
 	}
 	_, err := r.row()
 	return err
+}
+
+// checkNow looks at a rule for what is live: it takes no calls, so that nothing of calls belongs to it.
+func (r Rule) checkNow() error {
+	if r.Silent == 0 || r.Code != "" || r.Item != nil || r.Status != 0 || r.Delay != 0 || r.Operation != "" ||
+		r.Nth != 1 || r.Count != 0 || r.Probability != 1 {
+		return errors.New("when now silences tracks that are live; it takes silent, and app, session and track to choose them")
+	}
+	return nil
 }
 
 // row finds what to answer: the code's row, chosen by status where there are several. Rows whose text has blanks are

@@ -21,11 +21,18 @@ type Call struct {
 
 // Effect is what rules make of one call. The zero value is a call that runs as ever.
 type Effect struct {
-	After   bool          // delay and errors come after the call's effect
-	Delay   time.Duration // on the emulator's clock
-	Error   *wire.Error   // of the whole call
-	Items   map[int]*wire.Error
-	Silence time.Duration // of the tracks that the call publishes
+	After    bool          // delay and errors come after the call's effect
+	Delay    time.Duration // on the emulator's clock
+	Error    *wire.Error   // of the whole call
+	Items    map[int]*wire.Error
+	Silences []Silence // of tracks that the call publishes
+}
+
+// Silence makes published tracks carry nothing.
+type Silence struct {
+	Track string          // the name; empty means every one
+	For   time.Duration   // on the emulator's clock
+	Ended <-chan struct{} // closed when its rule is removed
 }
 
 // Status is a rule with what has become of it.
@@ -45,9 +52,12 @@ type Set struct {
 
 type entry struct {
 	Status
-	row  wire.Row
-	draw *rand.Rand
+	row   wire.Row
+	draw  *rand.Rand
+	ended chan struct{} // closed when the rule is removed
 }
+
+func (e *entry) silence() Silence { return Silence{e.Rule.Track, e.Rule.Silent, e.ended} }
 
 // NewSet makes an empty Set.
 func NewSet() *Set { return &Set{} }
@@ -61,7 +71,7 @@ func (s *Set) Add(r Rule) (Status, error) {
 	for r.Seed == 0 {
 		r.Seed = rand.Uint64() >> 11 // a number that JSON's readers keep exactly
 	}
-	e := &entry{Status: Status{Rule: r}, draw: rand.New(rand.NewPCG(r.Seed, 0))}
+	e := &entry{Status: Status{Rule: r}, draw: rand.New(rand.NewPCG(r.Seed, 0)), ended: make(chan struct{})}
 	if r.Code != "" {
 		if e.row, err = r.row(); err != nil {
 			return Status{}, err
@@ -92,8 +102,37 @@ func (s *Set) remove(which func(*entry) bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := len(s.rules)
-	s.rules = slices.DeleteFunc(s.rules, which)
+	s.rules = slices.DeleteFunc(s.rules, func(e *entry) bool {
+		gone := which(e)
+		if gone {
+			close(e.ended)
+		}
+		return gone
+	})
 	return before - len(s.rules)
+}
+
+// Now carries out a rule that means what is live at present: take silences that, and returns how many tracks it was. For
+// every other rule it does nothing.
+func (s *Set) Now(id string, take func(Silence) int) (Status, bool) {
+	s.mu.Lock()
+	i := slices.IndexFunc(s.rules, func(e *entry) bool { return e.ID == id })
+	if i < 0 {
+		s.mu.Unlock()
+		return Status{}, false
+	}
+	e := s.rules[i]
+	rule := e.Rule
+	s.mu.Unlock()
+	hit := 0
+	if rule.When == Now {
+		hit = take(e.silence())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.Matched += hit
+	e.Hit += hit
+	return e.Status, true
 }
 
 // List shows every rule, oldest first.
@@ -117,12 +156,14 @@ func (s *Set) Match(c Call) Effect {
 	sided := false // effect.After is decided
 	for _, e := range s.rules {
 		after := e.Rule.When == After
-		if !e.Rule.matches(c) || (sided && after != effect.After) || !e.hits() {
+		if e.Rule.When == Now || !e.Rule.matches(c) || (sided && after != effect.After) || !e.hits() {
 			continue
 		}
 		sided, effect.After = true, after
 		effect.Delay += e.Rule.Delay
-		effect.Silence = max(effect.Silence, e.Rule.Silent)
+		if e.Rule.Silent > 0 {
+			effect.Silences = append(effect.Silences, e.silence())
+		}
 		switch {
 		case e.Rule.Code == "":
 		case e.Rule.Item == nil:

@@ -75,7 +75,7 @@ type fakePub struct {
 	heard   chan struct{} // nil while nobody waits
 	last    time.Time
 	packets uint64
-	silent  bool
+	silent  int
 }
 
 func newFakePub(mid string, kind sfu.Kind) *fakePub {
@@ -107,10 +107,15 @@ func (p *fakePub) LastPacket() time.Time {
 	return p.last
 }
 
-func (p *fakePub) SetSilent(silent bool) {
+func (p *fakePub) Silence() (end func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.silent = silent
+	p.silent++
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.silent--
+	}
 }
 
 func (p *fakePub) Info() sfu.PublicationInfo {
@@ -123,7 +128,7 @@ func (p *fakePub) Info() sfu.PublicationInfo {
 func (p *fakePub) send() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.silent {
+	if p.silent > 0 {
 		return
 	}
 	p.packets++

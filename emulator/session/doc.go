@@ -23,7 +23,7 @@
 // # Ownership
 //
 //	Registry  apps, sessions and published names; one sweeper, one watch per session with a transport, one wait per
-//	          publisher that a fault silences. Close joins them all.
+//	          silence that a fault laid on a track. Close joins them all.
 //	Session   its Peer and the lists of its tracks and data channels.
 //
 // A session that pulls from another asks the Registry for the sfu.Publication and never takes a lock of the other Session,

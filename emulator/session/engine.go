@@ -49,7 +49,7 @@ type publication interface {
 	Done() <-chan struct{}
 	Heard() <-chan struct{}
 	LastPacket() time.Time
-	SetSilent(silent bool)
+	Silence() (end func())
 	Info() sfu.PublicationInfo
 }
 

@@ -40,8 +40,15 @@ type Fault struct {
 	Error *wire.Error
 	// Items fails single items, by index. Before the effect such an item is not tried at all.
 	Items map[int]*wire.Error
-	// Silence makes the tracks that this call publishes carry nothing for so long, on the Registry's clock: 0 for not.
-	Silence time.Duration
+	// Silences makes tracks that this call publishes carry nothing.
+	Silences []Silence
+}
+
+// Silence makes published tracks carry nothing for a while, as if their publisher had stopped sending.
+type Silence struct {
+	Track string          // the name; empty means every one
+	For   time.Duration   // on the Registry's clock
+	Ended <-chan struct{} // closed where the silence is to end before its time; nil for never
 }
 
 // Faults decides about every call once, when its session's turn has come. Decide is called concurrently; it returns at
@@ -136,18 +143,35 @@ func (f Fault) spoilChannels(out *wire.ChannelsResponse) {
 	}
 }
 
-// silence keeps a publication silent for the fault's time.
-func (s *Session) silence(source publication, d time.Duration) {
-	if d <= 0 {
-		return
+// Silence begins a silence of the tracks that are live at present: those of one app or of all, of one session or of all. It
+// returns how many they are.
+func (r *Registry) Silence(appID, sessionID string, silence Silence) (tracks int) {
+	for _, s := range r.allSessions() {
+		if appID != "" && s.app.id != appID || sessionID != "" && s.id != sessionID {
+			continue
+		}
+		for _, t := range s.list() {
+			if !t.remote && t.status() == wire.StatusActive && silence.means(t.name) {
+				s.silence(t.source, silence)
+				tracks++
+			}
+		}
 	}
-	source.SetSilent(true)
-	timer := s.reg.clock.NewTimer(d)
+	return tracks
+}
+
+func (x Silence) means(track string) bool { return x.Track == "" || x.Track == track }
+
+// silence keeps a publication silent for its time.
+func (s *Session) silence(source publication, x Silence) {
+	end := source.Silence()
+	timer := s.reg.clock.NewTimer(x.For)
 	s.reg.start(func() {
 		defer timer.Stop()
+		defer end()
 		select {
 		case <-timer.C():
-			source.SetSilent(false)
+		case <-x.Ended:
 		case <-source.Done():
 		case <-s.reg.stop:
 		}

@@ -177,7 +177,7 @@ func TestDelayedCalls(t *testing.T) {
 func TestPublisherThatStaysSilent(t *testing.T) {
 	inFaultyBench(t, func(t *testing.T, b *bench, p *plannedFaults) {
 		id := b.newSession()
-		p.plan(OpNewTracks, Fault{Silence: 800 * time.Millisecond})
+		p.plan(OpNewTracks, Fault{Silences: []Silence{{For: 800 * time.Millisecond}, {For: time.Hour, Track: "another"}}})
 		if _, err := b.push(t.Context(), id, "0 video sendonly", local("0", "cam")); err != nil {
 			t.Fatal(err)
 		}
@@ -193,6 +193,45 @@ func TestPublisherThatStaysSilent(t *testing.T) {
 		synctest.Wait()
 		if !held.over() || held.err != nil || held.out.Tracks[0].Mid != "0" {
 			t.Errorf("over %v, %+v, %v", held.over(), held.out, held.err)
+		}
+	})
+}
+
+func TestLivePublisherThatFallsSilent(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id, other := b.publisher("cam", "mic"), b.publisher("cam")
+		packets := func(id, mid string) uint64 {
+			pub := b.peer(id).pubs[mid]
+			pub.send()
+			return pub.Info().Packets
+		}
+		ended := make(chan struct{})
+		if n := b.Silence("another app", "", Silence{For: time.Hour}) + b.Silence("", id, Silence{For: time.Hour, Track: "x"}); n != 0 {
+			t.Errorf("%d tracks are silent", n)
+		}
+		if n := b.Silence("", id, Silence{For: 2 * time.Second, Track: "cam"}); n != 1 {
+			t.Errorf("%d tracks are silent", n)
+		}
+		if n := b.Silence("app", "", Silence{For: time.Hour, Track: "cam", Ended: ended}); n != 2 {
+			t.Errorf("%d tracks are silent", n)
+		}
+		if packets(id, "0") != 1 || packets(id, "1") != 2 || packets(other, "0") != 1 {
+			t.Error("the wrong tracks are silent")
+		}
+		b.jump(3 * time.Second)
+		if packets(id, "0") != 1 {
+			t.Error("the end of the shorter silence ended the longer")
+		}
+		close(ended)
+		synctest.Wait()
+		if packets(id, "0") != 2 || packets(other, "0") != 2 {
+			t.Error("the silence has not ended")
+		}
+		b.Silence("", "", Silence{For: time.Hour})
+		b.pass(30 * time.Second)
+		b.wantStatuses(id, "local 0 cam inactive", "local 1 mic inactive")
+		if n := b.Silence("", "", Silence{For: time.Hour}); n != 0 {
+			t.Errorf("%d collected tracks are silent anew", n)
 		}
 	})
 }

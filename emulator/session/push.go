@@ -132,7 +132,11 @@ func (s *Session) recordPushes(plan push, sources map[string]publication, f Faul
 			continue
 		}
 		s.retire(lifeClosed, func(t *track) bool { return !t.remote && t.mid == item.Mid })
-		s.silence(source, f.Silence)
+		for _, silence := range f.Silences {
+			if silence.means(item.TrackName) {
+				s.silence(source, silence)
+			}
+		}
 		added = append(added, &track{mid: item.Mid, name: item.TrackName, source: source})
 	}
 	s.record(added)
