@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"slices"
 
 	"github.com/callsemu/callsemu/sfu/sfutest"
@@ -28,6 +29,10 @@ func pushRefusedCases() []Case {
 			Section: "1.0, 1.2, 1.3", Mark: Recorded, Run: pushBadSDP, Codes: []string{
 				rowUnparsable, rowLineEnd, rowNoUfrag,
 			},
+		},
+		{
+			ID: "push/unknown-codec", Sentence: "Where no item has a known codec there is no answer, and the session is as before.",
+			Section: "1.3 H", Mark: Inferred, Codes: []string{"track_error"}, Run: pushUnknownCodec,
 		},
 		{
 			ID: "push/fewer-sections", Sentence: "An offer that lacks sections of the session does not fit.",
@@ -85,6 +90,22 @@ func pushBadSDP(ctx context.Context, t *T) {
 	x := c.postTracks(ctx, body).want(http.StatusOK)
 	t.Must(c.Peer.SetAnswer(x.sdp("answer")))
 	c.connected(ctx)
+}
+
+// rtpmaps finds the names of the codecs in an SDP.
+var rtpmaps = regexp.MustCompile(`(a=rtpmap:\d+ )[^/]+/`)
+
+func pushUnknownCodec(ctx context.Context, t *T) {
+	pub := t.client(ctx, sfutest.Config{})
+	body, _ := pub.prepare(ctx, cam())
+	good := *body.SessionDescription
+	body.SessionDescription = offerOf(rtpmaps.ReplaceAllString(good.SDP, "${1}FOO/"))
+	x := pub.postTracks(ctx, body).want(http.StatusOK).wantRenegotiation(false).wantItemError(0, "track_error")
+	x.wantFields("requiresImmediateRenegotiation", "tracks")
+	body.SessionDescription = &good
+	x = pub.postTracks(ctx, body).want(http.StatusOK)
+	t.Must(pub.Peer.SetAnswer(x.sdp("answer")))
+	pub.connected(ctx)
 }
 
 func pushFewerSections(ctx context.Context, t *T) {

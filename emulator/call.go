@@ -20,10 +20,6 @@ import (
 	"github.com/callsemu/callsemu/emulator/wire"
 )
 
-// maxDrain bounds how much of a body that is too large is read and thrown away. A client that is still sending when
-// the connection closes would see a reset instead of the 413.
-const maxDrain = 256 << 20
-
 // call is one request on its way through the front.
 type call struct {
 	front     *front
@@ -166,7 +162,6 @@ func (c *call) body() ([]byte, error) {
 	if int64(len(body)) <= limit {
 		return body, nil
 	}
-	_, _ = io.CopyN(io.Discard, c.request.Body, maxDrain)
 	return nil, wire.Refuse(wire.BodyTooLarge, "the body has more than %d bytes; --set max-body=BYTES moves the limit", limit)
 }
 
@@ -187,6 +182,7 @@ func (c *call) finish(w http.ResponseWriter, status int, body any, err error) {
 		setExplain(w.Header(), why)
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(text.Len()))
 	w.WriteHeader(status)
 	_, _ = w.Write(text.Bytes()) // a client that is gone needs no answer
 	c.log(status, refused, why)

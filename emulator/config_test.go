@@ -48,6 +48,7 @@ func TestWrongValueNamesTheSettingAndTheCure(t *testing.T) {
 		{"media garbage", func(c *Config) { c.Media = []string{"127.0.0.1", "x"} }, "media", "not an IP address"},
 		{"media auto and more", func(c *Config) { c.Media = []string{"auto", "127.0.0.1"} }, "media", "not an IP address"},
 		{"media wildcard", func(c *Config) { c.Media = []string{"0.0.0.0"} }, "media", "wildcard"},
+		{"media twice", func(c *Config) { c.Media = []string{"127.0.0.1", "127.0.0.1:0"} }, "media", "twice"},
 		{"media six", func(c *Config) { c.Media = strings.Fields(strings.Repeat("127.0.0.1 ", 6)) }, "media", "more than 5"},
 		{"advertise garbage", func(c *Config) { c.Advertise = []string{"my.host"} }, "advertise", "not an IP address"},
 		{"advertise four", func(c *Config) { c.Advertise = strings.Fields(strings.Repeat("192.0.2.1 ", 4)) }, "advertise", "more than 3"},

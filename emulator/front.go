@@ -3,6 +3,7 @@ package emulator
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -66,7 +67,7 @@ func newFront(e *Emulator) http.Handler {
 		root.PathPrefix(zonePrefix).Handler(newZone(e).handler())
 	}
 	root.PathPrefix("/").Handler(cors(f.api(routes(e.registry))))
-	return root
+	return drained(root)
 }
 
 // newRouter keeps paths as they are: cleaning would answer a POST with a redirect, which loses its body.
@@ -75,18 +76,20 @@ func newRouter() *mux.Router { return mux.NewRouter().SkipClean(true) }
 // api is the handler of the API's paths under both prefixes, and of every path that is none.
 func (f *front) api(table []route) http.Handler {
 	router := newRouter()
+	for _, r := range lacking {
+		name := strings.TrimPrefix(strings.TrimPrefix(r.path, "/sessions/{sessionId}"), "/")
+		table = append(table, route{method: r.method, path: r.path, serve: refusing(wire.Refuse(wire.NotEmulated,
+			"this version has no %s; the README lists what is emulated", name).Fill(name))})
+	}
+	otherMethod := f.handler(refusing(wire.Refuse(wire.MethodNotAllowed, "the path exists, but not with this method")))
 	for _, prefix := range prefixes {
-		for _, r := range table {
-			router.Path(prefix + r.path).Methods(r.method).Handler(f.handler(r.serve))
-		}
-		for _, r := range lacking {
-			name := strings.TrimPrefix(strings.TrimPrefix(r.path, "/sessions/{sessionId}"), "/")
-			router.Path(prefix + r.path).Methods(r.method).Handler(f.handler(refusing(wire.Refuse(wire.NotEmulated,
-				"this version has no %s; the README lists what is emulated", name).Fill(name))))
-		}
-		for _, path := range paths(table) {
-			router.Path(prefix + path).Handler(f.handler(refusing(wire.Refuse(wire.MethodNotAllowed,
-				"the path exists, but not with this method"))))
+		for _, path := range paths(table) { // a path before those whose variables would take it in
+			for _, r := range table {
+				if r.path == path {
+					router.Path(prefix + path).Methods(r.method).Handler(f.handler(r.serve))
+				}
+			}
+			router.Path(prefix + path).Handler(otherMethod)
 		}
 		router.PathPrefix(prefix + "/").Handler(f.handler(refusing(wire.Refuse(wire.RouteNotFound,
 			"the API has no such path; watch for a trailing or a double slash"))))
@@ -95,14 +98,13 @@ func (f *front) api(table []route) http.Handler {
 	return router
 }
 
-// paths are those of the table and those lacking, whatever the method.
+// paths are those of the table, each once, in its order.
 func paths(table []route) []string {
 	var list []string
 	for _, r := range table {
-		list = append(list, r.path)
-	}
-	for _, r := range lacking {
-		list = append(list, r.path)
+		if !slices.Contains(list, r.path) {
+			list = append(list, r.path)
+		}
 	}
 	return list
 }

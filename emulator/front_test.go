@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -130,6 +131,8 @@ func TestChecksComeInTheOrderOfTheContract(t *testing.T) {
 		{"session of GET", "GET", "/v1/apps/shop/sessions/none", "Bearer " + secret, "", 410, "session_error"},
 		{"empty object for a new session", "POST", "/v1/apps/shop/sessions/new", "Bearer " + secret, "{}", 400, "decoding_error"},
 		{"DELETE of a session", "DELETE", "/v1/apps/shop/sessions/" + id, "Bearer " + secret, "", 405, "method_not_allowed"},
+		{"GET of sessions/new is no session", "GET", "/v1/apps/shop/sessions/new", "Bearer " + secret, "", 405, "method_not_allowed"},
+		{"DELETE of sessions/new", "DELETE", "/apps/shop/sessions/new", "Bearer " + secret, "", 405, "method_not_allowed"},
 		{"close by POST", "POST", "/v1/apps/shop/sessions/" + id + "/tracks/close", "Bearer " + secret, "{}", 405, "method_not_allowed"},
 		{"not emulated yet", "POST", "/v1/apps/shop/adapters/websocket/new", "Bearer " + secret, "{}", 406, "invalid_params"},
 		{"unknown route", "GET", "/v1/apps/shop/nothing", "Bearer " + secret, "", 404, "not_found"},
@@ -278,18 +281,53 @@ func TestHugeBodyIsRefusedWithoutHoldingIt(t *testing.T) {
 
 func TestClientThatReadsOnlyAfterSendingGetsItsRefusal(t *testing.T) {
 	r := newRig(t)
-	conn := dial(t, r.e.listen.String())
 	const size = 20 << 20
-	mustWrite(t, conn, fmt.Appendf(nil, "POST /v1/apps/shop/sessions/new HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: %d\r\n\r\n",
-		bearerOK, size))
-	mustWrite(t, conn, make([]byte, size))
+	for _, c := range []struct {
+		method, path, auth string
+		status             int
+	}{
+		{"POST", "/v1/apps/shop/sessions/new", bearerOK, 413},
+		{"POST", "/v1/apps/shop/sessions/new", "Authorization: Bearer wrong", 401},
+		{"POST", "/v1/apps/none/sessions/new", bearerOK, 404},
+		{"POST", "/v1/apps/shop/none", bearerOK, 404},
+		{"POST", "/none", bearerOK, 404},
+		{"PUT", "/v1/apps/shop/sessions/new", bearerOK, 405},
+		{"POST", "/v1/apps/shop/adapters/websocket/new", bearerOK, 406},
+		{"GET", "/v1/apps/shop/sessions/none", bearerOK, 410},
+		{"POST", "/_emu/reset", bearerOK, 413},
+	} {
+		t.Run(c.method+c.path+" "+strconv.Itoa(c.status), func(t *testing.T) {
+			conn := dial(t, r.e.listen.String())
+			reader := bufio.NewReader(conn)
+			for range 2 { // the connection stays usable
+				mustWrite(t, conn, fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: %d\r\n\r\n",
+					c.method, c.path, c.auth, size))
+				mustWrite(t, conn, make([]byte, size))
+				resp, err := http.ReadResponse(reader, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+				if resp.StatusCode != c.status || err != nil {
+					t.Errorf("got %s, %v", resp.Status, err)
+				}
+			}
+		})
+	}
+}
+
+func TestClientThatWaitsForContinueIsRefusedAtOnce(t *testing.T) {
+	r := newRig(t)
+	conn := dial(t, r.e.listen.String())
+	mustWrite(t, conn, []byte("POST /v1/apps/shop/sessions/new HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n"))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	if resp.StatusCode != 413 {
-		t.Errorf("got %s", resp.Status)
+	if resp.StatusCode != 401 || !resp.Close {
+		t.Errorf("got %s, and the connection closes: %v", resp.Status, resp.Close)
 	}
 }
 

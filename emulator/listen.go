@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -127,6 +128,10 @@ func (o opener) mediaAddresses(port uint16) ([]netip.AddrPort, error) {
 		follows := addr.Port() == 0
 		if follows {
 			addr = netip.AddrPortFrom(addr.Addr(), port)
+		}
+		if slices.Contains(list, addr) {
+			return nil, &ConfigError{Setting: "media", Value: addr.String(), Problem: "the address is given twice",
+				Cure: "keep one of them"}
 		}
 		err := o.probe(addr)
 		switch {

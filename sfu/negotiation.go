@@ -20,6 +20,8 @@ type Media struct {
 	Sends    bool // the endpoint sends on it
 	Receives bool // the endpoint receives on it
 	Rejected bool // port 0, and not for the sake of bundle-only
+
+	Unsupported bool // audio or video of which the SFU forwards no codec
 }
 
 // ParseDescription reads an endpoint's SDP; it fails with ErrSDPSyntax, ErrSDPLineEnd or ErrSDPNoUfrag. An SDP without a
@@ -43,6 +45,9 @@ func (d *Description) Media() []Media {
 	for i := range d.sdp.Media {
 		m := &d.sdp.Media[i]
 		out[i] = Media{Mid: m.Mid, Kind: Kind(m.Kind), Sends: m.Sends, Receives: m.Receives, Rejected: m.Rejected}
+		if kind := out[i].Kind; kind == KindAudio || kind == KindVideo {
+			out[i].Unsupported = !slices.ContainsFunc(m.Codecs, func(c sdp.Codec) bool { return supported(kind, c) })
+		}
 	}
 	return out
 }

@@ -87,6 +87,8 @@ func wrongSettings(t *testing.T, binary string) {
 		{"unknown rule", "", append(free, "--set=speed=9"), []string{"--set speed=9", "transport-wait"}},
 		{"rule without value", "", append(free, "--set=max-body"), []string{"--set max-body", "NAME=VALUE"}},
 		{"rule out of range", "", append(free, "--set=max-body=-1"), []string{"--set max-body=-1", "above zero"}},
+		{"rule too large", "", append(free, "--set=max-body=99999999999"), []string{"--set max-body=99999999999", "at most 67108864"}},
+		{"media twice", "", []string{"--listen=127.0.0.1:0", "--media=127.0.0.1,127.0.0.1"}, []string{"--media 127.0.0.1", "twice"}},
 		{"wait url", "", []string{"wait", "--url=here"}, []string{"--url here"}},
 		{"healthcheck port", "", []string{"healthcheck", "--listen=127.0.0.1:0"}, []string{"--listen"}},
 	} {
@@ -172,7 +174,7 @@ func (s *served) stop(t *testing.T, signal os.Signal) {
 func servesUntilSignal(t *testing.T, binary string) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		env := []string{"CALLSEMU_LISTEN=127.0.0.1:0", "CALLSEMU_STUN=127.0.0.1:0", "CALLSEMU_MEDIA=127.0.0.1",
-			"CALLSEMU_APP=shop:sesame,other:token", "CALLSEMU_MODE=", "CALLSEMU_LOG_FORMAT=json"}
+			"CALLSEMU_APP=shop:sesame,other:to,ken", "CALLSEMU_MODE=", "CALLSEMU_LOG_FORMAT=json"}
 		s := serve(t, binary, env)
 		for _, part := range []string{"base URL", s.baseURL, "other", "token", "udp 127.0.0.1:", "tcp 127.0.0.1:",
 			"stun:127.0.0.1:", "mode       dev, contract newest", "DEV-1 any app id", "[off: --mode real]"} {

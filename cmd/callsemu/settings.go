@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ type settings struct {
 	STUN      string   `name:"stun" default:"127.0.0.1:3478" env:"CALLSEMU_STUN" help:"IP:PORT of a STUN server over UDP and TCP; off leaves it out."`
 	Mode      string   `default:"dev" enum:"dev,real,strict" env:"CALLSEMU_MODE" help:"dev helps: any app id with any bearer token, no rate limit, more candidates, explanations; real does as the service does; strict also refuses what Cloudflare advises against. The README has the whole table."`
 	Contract  string   `env:"CALLSEMU_CONTRACT" placeholder:"YYYY-MM-DD" help:"Behave as the service did on that day; without it, the newest."`
-	App       []string `env:"CALLSEMU_APP" placeholder:"ID:SECRET" help:"An app whose secret is checked in every mode. Repeatable. Without it one is made up and printed."`
+	App       []string `sep:"none" env:"CALLSEMU_APP" placeholder:"ID:SECRET" help:"An app whose secret is checked in every mode. Repeatable; a comma ends a secret where another ID: follows. Without it one is made up and printed."`
 	Set       []string `env:"CALLSEMU_SET" placeholder:"NAME=VALUE" help:"Change a limit or timeout of the API. Repeatable; the names are below."`
 	Emu       string   `default:"on" enum:"on,off" env:"CALLSEMU_EMU" help:"on or off: the /_emu/ zone, which the real service does not have."`
 	Host      []string `env:"CALLSEMU_HOST" placeholder:"NAME" help:"A host name under which the /_emu/ zone answers, besides addresses, localhost and names without a dot. Repeatable."`
@@ -76,9 +77,27 @@ func (s settings) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &options))
 }
 
+// appBegins is the part of a list that is another app; any other comma belongs to the secret before it.
+var appBegins = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:`)
+
+// splitApps takes lists apart. An empty value means nothing.
+func splitApps(values []string) []string {
+	var list []string
+	for _, v := range values {
+		for i, part := range strings.Split(v, ",") {
+			if i == 0 || appBegins.MatchString(part) {
+				list = append(list, part)
+			} else {
+				list[len(list)-1] += "," + part
+			}
+		}
+	}
+	return list
+}
+
 func parseApps(values []string) (map[string]string, error) {
 	apps := make(map[string]string)
-	for i, v := range values {
+	for i, v := range splitApps(values) {
 		id, secret, err := emulator.ParseApp(v)
 		if err != nil { // the value may hold a secret, so it is not repeated
 			return nil, &emulator.ConfigError{Setting: "app", Value: fmt.Sprintf("(number %d)", i+1),

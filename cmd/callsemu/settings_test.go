@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -39,6 +40,22 @@ func TestSettingsReachTheEmulator(t *testing.T) {
 	}
 	if cfg.Logger.Enabled(t.Context(), -4) || cfg.Logger.Enabled(t.Context(), 4) || !cfg.Logger.Enabled(t.Context(), 8) {
 		t.Error("the log level is not error")
+	}
+}
+
+func TestCommaInsideASecretStaysInIt(t *testing.T) {
+	for _, c := range []struct {
+		values []string
+		want   map[string]string
+	}{
+		{[]string{"a:x,y"}, map[string]string{"a": "x,y"}},
+		{[]string{"a:x,y,b:z", "c:,,"}, map[string]string{"a": "x,y", "b": "z", "c": ",,"}},
+		{[]string{"a:x:y,not an id:z"}, map[string]string{"a": "x:y,not an id:z"}},
+		{nil, map[string]string{}},
+	} {
+		if got, err := parseApps(c.values); err != nil || !maps.Equal(got, c.want) {
+			t.Errorf("%q: got %v, %v", c.values, got, err)
+		}
 	}
 }
 

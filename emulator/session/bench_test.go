@@ -55,7 +55,7 @@ func (e *fakeEngine) Parse(sdp string) (description, error) {
 	for section := range strings.SplitSeq(sdp, ";") {
 		f := strings.Fields(section)
 		d = append(d, sfu.Media{Mid: f[0], Kind: sfu.Kind(f[1]), Sends: f[2] == "sendonly" || f[2] == "sendrecv",
-			Receives: f[2] == "recvonly" || f[2] == "sendrecv", Rejected: f[2] == "rejected"})
+			Receives: f[2] == "recvonly" || f[2] == "sendrecv", Rejected: f[2] == "rejected", Unsupported: strings.HasPrefix(f[0], "x")})
 	}
 	return d, nil
 }

@@ -58,6 +58,9 @@ func planPush(in *wire.TracksRequest, offer description, view pushView, fail []*
 		case section.Rejected || !section.Sends || section.Kind == sfu.KindData:
 			p.fail[i] = wire.Refuse(wire.TrackNotSending, "tracks[%d]: mid %q is a rejected, non-sending or data section; "+
 				"offer it as sendonly or sendrecv", i, item.Mid)
+		case section.Unsupported:
+			p.fail[i] = wire.Refuse(wire.TrackNotSending, "tracks[%d]: the SFU forwards no codec that the offer has for mid %q; "+
+				"offer Opus or G.711, or H.264, H.265, VP8, VP9 or AV1", i, item.Mid)
 		case mids[item.Mid]:
 			p.fail[i] = wire.Refuse(wire.TrackNotSending, "tracks[%d]: mid %q is named by an earlier item; name it once", i, item.Mid)
 		default:

@@ -46,7 +46,8 @@ func RuleTable() []RuleInfo {
 	return infos
 }
 
-// Set gives the rule of that name a value: a duration such as 500ms, or a whole number; both above zero.
+// Set gives the rule of that name a value: a duration such as 500ms, or a whole number up to the rule's bound; both above
+// zero.
 func (r *Rules) Set(name, value string) error {
 	i := slices.IndexFunc(ruleTable, func(rule rule) bool { return rule.Name == name })
 	if i < 0 {
@@ -101,15 +102,15 @@ var ruleTable = []rule{
 	{RuleInfo{"liveness", "1s", "real time in which a quiet endpoint answers a check when the clock has jumped", "callsemu"},
 		duration(func(r *Rules) *time.Duration { return &r.Liveness })},
 	{RuleInfo{"rate-limit", "50", "requests a second on one session, except in dev mode", "contract 6, 9.3"},
-		number(func(r *Rules) *int { return &r.RateLimit })},
+		number(1e6, func(r *Rules) *int { return &r.RateLimit })},
 	{RuleInfo{"max-tracks", "64", "tracks in one tracks/new or tracks/update", "contract 6"},
-		number(func(r *Rules) *int { return &r.MaxTracks })},
+		number(1e6, func(r *Rules) *int { return &r.MaxTracks })},
 	{RuleInfo{"max-message", "65536", "bytes of a data channel message; longer ones are lost", "contract 4.1, 6"},
-		number(func(r *Rules) *int { return &r.MaxMessage })},
+		number(262144, func(r *Rules) *int { return &r.MaxMessage })},
 	{RuleInfo{"max-body", "1048576", "bytes of a request body", "contract 6, inferred"},
-		number(func(r *Rules) *int { return &r.MaxBody })},
+		number(64<<20, func(r *Rules) *int { return &r.MaxBody })},
 	{RuleInfo{"max-dev-apps", "1000", "apps that dev mode makes on first use", "callsemu"},
-		number(func(r *Rules) *int { return &r.MaxDevApps })},
+		number(1e6, func(r *Rules) *int { return &r.MaxDevApps })},
 }
 
 func duration(field func(*Rules) *time.Duration) func(*Rules, string) error {
@@ -123,11 +124,12 @@ func duration(field func(*Rules) *time.Duration) func(*Rules, string) error {
 	}
 }
 
-func number(field func(*Rules) *int) func(*Rules, string) error {
+// number bounds what a rule may take: a body of that size is held in memory, once for each call.
+func number(most int, field func(*Rules) *int) func(*Rules, string) error {
 	return func(r *Rules, value string) error {
 		n, err := strconv.Atoi(value)
-		if err != nil || n <= 0 {
-			return fmt.Errorf("%q is not a whole number above zero", value)
+		if err != nil || n <= 0 || n > most {
+			return fmt.Errorf("%q is not a whole number above zero and at most %d", value, most)
 		}
 		*field(r) = n
 		return nil

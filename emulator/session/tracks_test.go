@@ -145,6 +145,23 @@ func TestPushOfASectionWithoutKnownCodecIsAnItemError(t *testing.T) {
 	})
 }
 
+// An offer whose only codec was unknown was answered, with failed items beside the answer (contract 1.3 H).
+func TestPushOfNothingWithAKnownCodecChangesNothing(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.newSession()
+		out, err := b.push(t.Context(), id, "x0 video sendonly", local("x0", "odd"))
+		if err != nil || out.Tracks[0].ErrorCode != "track_error" || out.SessionDescription != nil || out.RequiresImmediateRenegotiation {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		if len(b.engine.peers) != 0 {
+			t.Error("the offer was taken")
+		}
+		if _, err := b.push(t.Context(), id, "0 video sendonly", local("0", "odd")); err != nil {
+			t.Errorf("the next offer: %v", err)
+		}
+	})
+}
+
 func TestPushUnderALiveNameIsRefused(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		id := b.publisher("cam")
