@@ -131,7 +131,7 @@ func discoverRefused(ctx context.Context, t *T) {
 		Method: http.MethodPost, Path: path, Body: discoverBody{AutoDiscover: true}, Malformed: "no offer",
 	}).wantError("invalid_params/406 offer expected")
 	t.do(ctx, call{
-		Method: http.MethodPost, Path: path, Blind: "its branch for pulls does not look at autoDiscover",
+		Method: http.MethodPost, Path: path, Malformed: "autoDiscover beside a pull",
 		Body: discoverBody{SessionDescription: offer, Tracks: []trackItem{remote(pub.ID, "mic")}, AutoDiscover: true},
 	}).wantError("invalid_params/406 mixed")
 	c.discover(ctx, discoverBody{SessionDescription: offer})
