@@ -35,6 +35,8 @@ const (
 	TCPMedia Need = "ICE over TCP"
 	// MovableClock means that the target's timeouts can be let pass without waiting, by POST /_emu/clock.
 	MovableClock Need = "clock that can be advanced"
+	// FixableEstimate means that the bandwidth towards an endpoint can be fixed from outside, by PUT /_emu/settings.
+	FixableEstimate Need = "bandwidth estimate that can be fixed"
 )
 
 // Case is one provable sentence of the contract.

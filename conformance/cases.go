@@ -9,7 +9,7 @@ func Cases() []Case {
 		pullCases(), pullItemCases(), renegotiateCases(), closeCases(), closeRefusedCases(), closeNegotiatedCases(),
 		mediaCases(), codecCases(), repairCases(), hostileCases(), updateCases(), simulcastCases(), bidirectionalCases(),
 		pushUnofferedCases(), discoverCases(), pullOfferCases(), restartCases(), codecSetCases(),
-		lifeCases(), limitCases(), flowCases(), establishCases(), channelCases(), channelItemCases(), deliveryCases(), channelLifeCases(),
-		channelFlowCases(),
+		lifeCases(), limitCases(), flowCases(), roomCases(),
+		establishCases(), channelCases(), channelItemCases(), deliveryCases(), channelLifeCases(), channelFlowCases(),
 	)
 }

@@ -59,6 +59,10 @@ func simulcastCases() []Case {
 			Section: "3.5", Mark: Inferred, Run: simulcastBandwidthStopped,
 		},
 		{
+			ID: "simulcast/bandwidth-fixed", Sentence: "A bandwidth fixed from outside decides, whatever the endpoint reports, until it is taken back.",
+			Section: "3.5 priorityOrdering asciibetical", Mark: Inferred, EmulatorOnly: true, Needs: []Need{FixableEstimate}, Run: simulcastBandwidthFixed,
+		},
+		{
 			ID: "simulcast/update-replaces", Sentence: "The simulcast object of an update replaces the old one: what it leaves out is none again.",
 			Section: "1.5", Mark: Inferred, EmulatorOnly: true, Run: simulcastUpdateReplaces,
 		},
@@ -292,6 +296,32 @@ func simulcastBandwidthStopped(ctx context.Context, t *T) {
 	pub.layer("a").SetSilent(false)
 	t.estimates(ctx, subs[0], 10_000_000, pub.on("a"))
 	t.checkSeamless("the stream", subs[0].Stats())
+}
+
+func simulcastBandwidthFixed(ctx context.Context, t *T) {
+	pub := t.publishLayers(ctx, sfutest.VP8, threeLayers()...)
+	wish := pub.cam(&simulcast{PreferredRid: "a", PriorityOrdering: asciibetical})
+	fixed, subs := t.subscribe(ctx, sfutest.Config{}, wish)
+	_, others := t.subscribe(ctx, sfutest.Config{}, wish)
+	pub.comesFrom(ctx, subs[0], "a")
+	fix := func(bitsPerSecond int) {
+		t.control(ctx, http.MethodPut, "/_emu/settings", map[string]any{"estimates": map[string]int{fixed.ID: bitsPerSecond}})
+	}
+	for _, step := range []struct {
+		bitsPerSecond int
+		rid           string
+	}{{300_000, "c"}, {700_000, "b"}, {10_000_000, "a"}, {300_000, "c"}} {
+		fix(step.bitsPerSecond)
+		t.estimates(ctx, subs[0], 5_000_000, pub.on(step.rid)) // the endpoint's own is not looked at
+		pub.staysOn(ctx, subs[0], step.rid, 20)
+	}
+	fix(0)
+	t.estimates(ctx, subs[0], 5_000_000, pub.on("a"))
+	t.checkSeamless("the stream", subs[0].Stats())
+	pub.comesFrom(ctx, others[0], "a")
+	if got := others[0].Stats(); len(got.Switches) != 0 {
+		t.Errorf("another session's layer changed: %+v", got.Switches)
+	}
 }
 
 func simulcastUpdateReplaces(ctx context.Context, t *T) {

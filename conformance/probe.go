@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -32,12 +33,14 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 		Candidates []struct{ Protocol string }
 	}
 	target.Emulator = status == http.StatusOK && json.Unmarshal(body, &readiness) == nil
-	status, _, err = ask(ctx, target, http.MethodGet, root+"/_emu/clock")
-	if err != nil {
-		return target, err
-	}
-	if target.Emulator && status == http.StatusOK {
-		target.Has = append(target.Has, MovableClock)
+	for path, need := range map[string]Need{"/_emu/clock": MovableClock, "/_emu/settings": FixableEstimate} {
+		status, _, err = ask(ctx, target, http.MethodGet, root+path)
+		if err != nil {
+			return target, err
+		}
+		if target.Emulator && status == http.StatusOK {
+			target.Has = append(target.Has, need)
+		}
 	}
 	for _, candidate := range readiness.Candidates {
 		if candidate.Protocol == "tcp" {
@@ -45,6 +48,7 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 			break
 		}
 	}
+	slices.Sort(target.Has)
 	return target, nil
 }
 

@@ -3,7 +3,6 @@ package conformance
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -22,8 +21,13 @@ func (t *T) pass(ctx context.Context, d time.Duration) {
 		}
 		return
 	}
-	body := fmt.Appendf(nil, `{"advance":%q}`, d.String())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.target.BaseURL+"/_emu/clock", bytes.NewReader(body))
+	t.control(ctx, http.MethodPost, "/_emu/clock", map[string]string{"advance": d.String()})
+}
+
+// control calls the target's control zone, which must do as it is told.
+func (t *T) control(ctx context.Context, method, path string, body any) {
+	encoded := t.encode(body)
+	request, err := http.NewRequestWithContext(ctx, method, t.target.BaseURL+path, bytes.NewReader(encoded))
 	t.Must(err)
 	request.Header.Set("Content-Type", "application/json")
 	begun := time.Now()
@@ -32,9 +36,9 @@ func (t *T) pass(ctx context.Context, d time.Duration) {
 	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(response.Body)
 	t.Must(err)
-	t.Logf("the clock advances by %s\n\t-> %d in %s %s", d, response.StatusCode, time.Since(begun).Round(time.Millisecond), short(answer))
+	t.Logf("%s %s %s\n\t-> %d in %s %s", method, path, short(encoded), response.StatusCode, time.Since(begun).Round(time.Millisecond), short(answer))
 	if response.StatusCode != http.StatusOK {
-		t.Fatalf("advancing the clock: status %d: %s", response.StatusCode, short(answer))
+		t.Fatalf("%s %s: status %d: %s", method, path, response.StatusCode, short(answer))
 	}
 }
 
