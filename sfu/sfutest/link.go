@@ -9,14 +9,17 @@ import (
 	"github.com/pion/transport/v5/stdnet"
 )
 
-// link is the peer's own network: the machine's, with a switch that cuts it. A cut link swallows packets both ways
+// link is the peer's own network: the machine's or that of Config.Net, with a switch that cuts it. A cut link swallows packets both ways
 // without an error, which is how a laptop lid looks to the far end: no close_notify, nothing.
 type link struct {
 	transport.Net
 	cut atomic.Bool
 }
 
-func newLink() (*link, error) {
+func newLink(given transport.Net) (*link, error) {
+	if given != nil {
+		return &link{Net: given}, nil
+	}
 	n, err := stdnet.NewNet()
 	if err != nil {
 		return nil, fmt.Errorf("sfutest: network: %w", err)

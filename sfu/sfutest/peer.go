@@ -12,6 +12,7 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
 	"github.com/pion/rtcp"
+	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -35,6 +36,9 @@ type Config struct {
 	Interceptors   bool    // pion's default interceptors (NACK, reports, TWCC)
 	Lite           bool    // ICE-lite: it answers checks and sends none; needs Gather
 	Restarts       bool    // ICE credentials change with OfferRestart; such a peer has no Identity
+
+	// Net is the network that the peer is on, such as a virtual one with limits; nil means the machine's.
+	Net transport.Net
 
 	// Disconnected and Failed are the ICE timeouts; zero means pion's 5 s and 25 s.
 	Disconnected, Failed time.Duration
@@ -79,7 +83,7 @@ func NewPeer(cfg Config) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	net, err := newLink()
+	net, err := newLink(cfg.Net)
 	if err != nil {
 		return nil, err
 	}

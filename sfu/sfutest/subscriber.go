@@ -25,6 +25,7 @@ type SenderReport struct {
 // SubscriberStats is what one mid has received. All counters only grow, except Missing, which repairs make smaller.
 type SubscriberStats struct {
 	Packets        uint64 // distinct sequence numbers
+	Octets         uint64 // of payloads, repeated ones too
 	Duplicates     uint64 // sequence numbers that came again, by RTX too
 	Repaired       uint64 // packets that came over RTX
 	Missing        uint64 // numbers between the lowest and the highest that have not come
@@ -184,6 +185,7 @@ func (s *Subscriber) take(packet *rtp.Packet, attributes interceptor.Attributes,
 	if len(packet.Payload) == 0 {
 		return // padding of a bandwidth probe
 	}
+	s.stats.Octets += uint64(len(packet.Payload))
 	if attributes.Get(webrtc.AttributeRtxSsrc) != nil {
 		s.stats.Repaired++
 	}

@@ -204,6 +204,55 @@ func TestATrialEndsWhenTheEstimateFallsOrStalls(t *testing.T) {
 	}
 }
 
+// remb is what a receiver of libwebrtc says of a link of that many bits a second, while the layer of that rate is sent: it
+// grows by 8 % a second up to half as much again as arrives, and is 85 % of what arrives where that is all the link carries.
+func remb(estimate, sent, link float64, dt time.Duration) float64 {
+	arrives := min(sent, link)
+	if sent > link {
+		return min(estimate, 0.85*arrives)
+	}
+	if most := 1.5*arrives + 10_000; estimate < most {
+		estimate = min(most, estimate*(1+0.08*dt.Seconds()))
+	}
+	return estimate
+}
+
+// TestAnEstimateThatGrowsSlowlyIsWaitedFor: between two layers of which one is four times the other, the estimate of a free
+// link needs many seconds to cover the larger. A trial that was judged by its first half second never went up at all.
+func TestAnEstimateThatGrowsSlowlyIsWaitedFor(t *testing.T) {
+	var s Selector
+	s.Want(Selection{PreferredRID: "f", FallOnBandwidth: true})
+	const step = 100 * time.Millisecond
+	rates := map[string]float64{"f": 1_500_000, "h": 500_000, "q": 150_000}
+	now, estimate, current := epoch, 3_000_000.0, "f"
+	pass := func(d time.Duration, link float64) (on map[string]time.Duration, trials int) {
+		on = map[string]time.Duration{}
+		for end := now.Add(d); now.Before(end); now = now.Add(step) {
+			estimate = remb(estimate, rates[current], link, step)
+			rid, _ := s.Choose(now, slices.Clone(three), Estimate{Bitrate: uint64(estimate)})
+			if rid < current {
+				trials++
+			}
+			current = rid
+			on[current] += step
+		}
+		return on, trials
+	}
+	if pass(5*time.Second, 300_000); current != "q" {
+		t.Fatalf("a link of 300 kbit/s is on %q", current)
+	}
+	if on, trials := pass(2*time.Minute, 300_000); trials < 2 || trials > 6 || on["q"] < 100*time.Second || on["f"] > 0 {
+		t.Errorf("a link of 300 kbit/s: %v, %d trials", on, trials)
+	}
+	pass(time.Minute, 20_000_000) // the next trial may be a minute away
+	if on, trials := pass(time.Minute, 20_000_000); current != "f" || on["f"] < 30*time.Second || trials > 2 {
+		t.Errorf("the free link is on %q after %v, %d trials", current, on, trials)
+	}
+	if on, _ := pass(time.Minute, 20_000_000); on["f"] != time.Minute {
+		t.Errorf("later: %v", on)
+	}
+}
+
 func FuzzSelector(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 200, 4, 5})
 	f.Fuzz(func(t *testing.T, script []byte) {
