@@ -10,10 +10,11 @@ FUZZTIME ?= 20s
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: ## everything: formatting, vet, tests with the race detector, real browsers
+test: ## everything: formatting, vet, tests with the race detector, fuzzing for a moment, real browsers
 	scripts/tools.sh gcc node browsers
 	$(MAKE) --no-print-directory check
 	$(MAKE) --no-print-directory unit
+	$(MAKE) --no-print-directory fuzz FUZZTIME=3s
 	$(MAKE) --no-print-directory e2e
 
 check: ## gofmt and go vet

@@ -117,9 +117,8 @@ func (l line) write(add func(format string, a ...any)) {
 	add("a=%s", l.direction)
 }
 
-// describe is the SDP of an endpoint with these m-lines, all that are not rejected in one BUNDLE group.
-func describe(t fataler, lines ...line) *Description {
-	t.Helper()
+// text is the SDP of an endpoint with these m-lines, all that are not rejected in one BUNDLE group.
+func text(lines ...line) string {
 	var mids []string
 	for _, l := range lines {
 		if !l.rejected {
@@ -134,9 +133,15 @@ func describe(t fataler, lines ...line) *Description {
 	for _, l := range lines {
 		l.write(add)
 	}
-	d, err := ParseDescription(b.String())
+	return b.String()
+}
+
+// describe is text, parsed.
+func describe(t fataler, lines ...line) *Description {
+	t.Helper()
+	d, err := ParseDescription(text(lines...))
 	if err != nil {
-		t.Fatalf("%v in\n%s", err, b.String())
+		t.Fatalf("%v in\n%s", err, text(lines...))
 	}
 	return d
 }

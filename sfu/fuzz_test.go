@@ -9,7 +9,95 @@ import (
 	"time"
 
 	"github.com/pion/srtp/v3"
+
+	"github.com/callsemu/callsemu/sfu/internal/sdp"
 )
+
+// FuzzNegotiate gives two descriptions to a Peer, as an endpoint's offer, its answer and its next offer, with plans that the
+// bits of choice make. Whatever is taken is answered in SDP that can be read, with the endpoint's sections.
+func FuzzNegotiate(f *testing.F) {
+	av := text(audio("0", "sendonly"), video("1", "sendrecv"))
+	more := text(audio("0", "sendonly"), video("1", "inactive").stopped(), data("2"), video("3", "recvonly"), audio("4", "sendrecv"))
+	layers := text(video("0", "sendonly").with("a=rid:f send", "a=rid:h send", "a=simulcast:send f;h"))
+	f.Add(av, more, byte(0))
+	f.Add(more, av, byte(0xff))
+	f.Add(layers, layers, byte(0x55))
+	f.Add(text(video("a", "recvonly")), text(video("b", "recvonly")), byte(3))
+
+	s, err := New(Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	must(f, err)
+	f.Cleanup(func() { _ = s.Close() })
+	source, err := s.NewPeer()
+	must(f, err)
+	_, published := push(f, source, audio("0", "sendonly"), video("1", "sendonly"))
+
+	f.Fuzz(func(t *testing.T, first, second string, choice byte) {
+		p, err := s.NewPeer()
+		must(t, err)
+		defer func() { must(t, p.Close()) }()
+		answer := func(d *Description, choice byte) {
+			got, err := p.Answer(d, planFrom(d, choice, published.Publications))
+			if err == nil {
+				mustBeReadable(t, got.SDP, len(d.sdp.Media))
+			}
+		}
+		a, err := ParseDescription(first)
+		if err == nil {
+			answer(a, choice)
+		}
+		before := len(p.negotiation.sections)
+		plan := pulls(published.Publications["0"], published.Publications["1"])
+		plan.Pushes = []Push{{KindVideo, choice&1 != 0}, {KindAudio, choice&2 != 0}}
+		got, err := p.Offer(plan)
+		must(t, err)
+		mustBeReadable(t, got.SDP, before+4)
+		b, err := ParseDescription(second)
+		if err == nil {
+			_ = p.AcceptAnswer(b)
+		}
+		if p.OfferPending() {
+			_ = p.AcceptAnswer(reply(t, got.SDP))
+		}
+		if b != nil {
+			answer(b, ^choice)
+		}
+		for i, sub := range got.Subscriptions {
+			_, _ = p.PullInto(sub.Mid(), published.Publications[[]string{"1", "0"}[i]], Selection{PreferredRID: "f", FallOnMissing: true})
+		}
+		if a != nil {
+			p.CloseMids(a.sdp.Media[0].Mid)
+			answer(a, choice>>1)
+		}
+	})
+}
+
+// planFrom does something with every section.
+func planFrom(d *Description, choice byte, published map[string]*Publication) AnswerPlan {
+	var plan AnswerPlan
+	for i, m := range d.Media() {
+		bit := choice>>(i%8)&1 != 0
+		switch {
+		case m.Sends:
+			plan.Publish = append(plan.Publish, m.Mid)
+			if bit {
+				plan.Bidirectional = append(plan.Bidirectional, m.Mid)
+			}
+		case m.Receives && bit:
+			plan.Pulls = append(plan.Pulls, Pull{Publication: published["1"], Mid: m.Mid})
+		case bit:
+			plan.Close = append(plan.Close, m.Mid)
+		}
+	}
+	return plan
+}
+
+func mustBeReadable(t *testing.T, text string, sections int) {
+	t.Helper()
+	d, err := sdp.Parse(text)
+	if err != nil || len(d.Media) != sections {
+		t.Fatalf("own SDP: %v, want %d sections\n%s", err, sections, text)
+	}
+}
 
 // FuzzReceive gives datagrams of an authenticated path to an SFU whose Peer sends and receives media: STUN, DTLS and SRTP as
 // they come, and the same bytes sealed with the endpoint's keys, so that they reach everything behind decryption.

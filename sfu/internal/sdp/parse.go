@@ -129,6 +129,9 @@ func Parse(text string) (*Description, error) {
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		return nil, ErrLineEnd
 	}
+	if i := stray(text); i >= 0 {
+		return nil, fmt.Errorf("%w: byte %d is a carriage return without a line feed, or zero", ErrSyntax, i)
+	}
 	var raw pion.SessionDescription
 	if err := raw.UnmarshalString(text); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
@@ -152,6 +155,9 @@ func Parse(text string) (*Description, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: m-line %d: %w", ErrSyntax, i, err)
 		}
+		if strings.ContainsAny(media.Mid, " \t") {
+			return nil, fmt.Errorf("%w: mid %q is no token", ErrSyntax, media.Mid) // RFC 5888 section 4; BUNDLE lists it among others
+		}
 		if media.Mid == "" {
 			media.Mid = strconv.Itoa(i) // an endpoint without BUNDLE need not name its sections
 		}
@@ -168,6 +174,18 @@ func Parse(text string) (*Description, error) {
 		return nil, fmt.Errorf("%w: no m-line", ErrSyntax)
 	}
 	return d, nil
+}
+
+// stray finds a byte that no line may contain (RFC 8866 section 9, byte-string), -1 for none. What is read of a line is written
+// into the SFU's SDP, where a carriage return could end it.
+func stray(text string) int {
+	for i := range len(text) {
+		switch {
+		case text[i] == 0, text[i] == '\r' && (i+1 == len(text) || text[i+1] != '\n'):
+			return i
+		}
+	}
+	return -1
 }
 
 func parseMedia(s *pion.SessionDescription, m *pion.MediaDescription) (Media, error) {
