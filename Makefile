@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help test check unit e2e tools build lint bench fuzz compose-test dataload clean
+.PHONY: help test check unit e2e tools build lint bench fuzz soak compose-test dataload clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: ## the Go benchmarks, allocations included
 
 fuzz: ## every fuzz target for FUZZTIME (20s) each
 	scripts/fuzz.sh $(FUZZTIME)
+
+soak: ## a thousand sessions made, connected, used and closed: what do they leave behind
+	$(GO) test ./emulator -run '^$$' -bench '^BenchmarkSessions$$' -benchtime 1000x -timeout 20m -v
 
 compose-test: ## build the image, start docker compose, pull media from outside and from a second container
 	scripts/compose-test.sh

@@ -187,7 +187,7 @@ func TestCloseEndsSilentConnectionsAtOnce(t *testing.T) {
 }
 
 // mustWaitFor polls until something is true.
-func mustWaitFor(t *testing.T, what string, is func() bool) {
+func mustWaitFor(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

@@ -25,7 +25,7 @@ import (
 
 // rig is an emulator in real mode with one app, a client and the log.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	e      *Emulator
 	client *http.Client
 	log    *lockedBuffer
@@ -34,10 +34,11 @@ type rig struct {
 
 const appID, secret = "shop", "open-sesame"
 
-func newRig(t *testing.T, edit ...func(*Config)) *rig {
+func newRig(t testing.TB, edit ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, log: &lockedBuffer{}}
-	t.Cleanup(func() { goleak.VerifyNone(t) })
+	before := goleak.IgnoreCurrent() // a benchmark has goroutines of its own
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	r.e = RunT(t, append([]func(*Config){func(c *Config) {
 		c.Mode = session.ModeReal
 		c.Apps = map[string]string{appID: secret}

@@ -32,6 +32,14 @@ type object = map[string]any
 // publish makes a session that sends one audio track called mic, and waits until it is connected.
 func (r *rig) publish() (id string, track *sfutest.Publisher) {
 	r.t.Helper()
+	id, peer, track := r.publishOn()
+	r.t.Cleanup(func() { _ = peer.Close() })
+	return id, track
+}
+
+// publishOn is publish with the endpoint, which is the caller's to close.
+func (r *rig) publishOn() (id string, peer *sfutest.Peer, track *sfutest.Publisher) {
+	r.t.Helper()
 	must := func(err error) {
 		if err != nil {
 			r.t.Helper()
@@ -40,7 +48,6 @@ func (r *rig) publish() (id string, track *sfutest.Publisher) {
 	}
 	peer, err := sfutest.NewPeer(sfutest.Config{})
 	must(err)
-	r.t.Cleanup(func() { _ = peer.Close() })
 	track, err = peer.Publish(sfutest.Track{Codec: sfutest.Opus})
 	must(err)
 	offer, err := peer.Offer(r.t.Context())
@@ -58,7 +65,7 @@ func (r *rig) publish() (id string, track *sfutest.Publisher) {
 	}
 	must(peer.SetAnswer(out.SessionDescription.SDP))
 	must(peer.WaitConnected(r.t.Context()))
-	return id, track
+	return id, peer, track
 }
 
 // pull asks for mic from a new session, and tells the item's error and its explanation.

@@ -6,10 +6,10 @@ cd "$(dirname "$0")/.."
 fuzztime=${1:-20s}
 count=0
 while IFS=: read -r file target; do
-	package=./$(dirname "$file")
+	package=$(dirname "$file")
 	target=${target#func }
 	echo "$package $target"
 	go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" -fuzzminimizetime 10x "$package"
 	count=$((count + 1))
-done < <(git ls-files '*_test.go' | xargs grep -o '^func Fuzz[A-Za-z0-9]*')
+done < <(grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sort)
 echo "$count fuzz targets, $fuzztime each"
