@@ -37,6 +37,8 @@ const (
 	MovableClock Need = "clock that can be advanced"
 	// FixableEstimate means that the bandwidth towards an endpoint can be fixed from outside, by PUT /_emu/settings.
 	FixableEstimate Need = "bandwidth estimate that can be fixed"
+	// Explanations means that refusals say why in the header X-Emu-Explain; every answer is checked for it then.
+	Explanations Need = "refusals that explain themselves"
 )
 
 // Case is one provable sentence of the contract.

@@ -204,6 +204,7 @@ func (x *exchange) checkEvery() {
 	if failed := x.Status >= 300; failed != code || failed != text {
 		x.t.Errorf("%s: errorCode present: %t, errorDescription present: %t", x, code, text)
 	}
+	x.checkExplained()
 	x.checkSchema()
 }
 

@@ -33,6 +33,13 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 		Candidates []struct{ Protocol string }
 	}
 	target.Emulator = status == http.StatusOK && json.Unmarshal(body, &readiness) == nil
+	_, header, _, err := askAll(ctx, target, http.MethodGet, root+"/v1/nothing")
+	if err != nil {
+		return target, err
+	}
+	if target.Emulator && header.Get(explainHeader) != "" {
+		target.Has = append(target.Has, Explanations)
+	}
 	for path, need := range map[string]Need{"/_emu/clock": MovableClock, "/_emu/settings": FixableEstimate} {
 		status, _, err = ask(ctx, target, http.MethodGet, root+path)
 		if err != nil {
@@ -53,9 +60,14 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 }
 
 func ask(ctx context.Context, target Target, method, url string) (status int, body []byte, err error) {
+	status, _, body, err = askAll(ctx, target, method, url)
+	return status, body, err
+}
+
+func askAll(ctx context.Context, target Target, method, url string) (status int, header http.Header, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
-		return 0, nil, fmt.Errorf("conformance: probe: %w", err)
+		return 0, nil, nil, fmt.Errorf("conformance: probe: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer probe")
 	client := target.HTTP
@@ -66,12 +78,12 @@ func ask(ctx context.Context, target Target, method, url string) (status int, bo
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return 0, nil, fmt.Errorf("conformance: probe: %w", err)
+		return 0, nil, nil, fmt.Errorf("conformance: probe: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err = io.ReadAll(response.Body)
 	if err != nil {
-		return 0, nil, fmt.Errorf("conformance: probe: %w", err)
+		return 0, nil, nil, fmt.Errorf("conformance: probe: %w", err)
 	}
-	return response.StatusCode, body, nil
+	return response.StatusCode, response.Header, body, nil
 }

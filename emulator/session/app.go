@@ -183,6 +183,32 @@ func (r *Registry) unpublishChannel(s *Session, name string) {
 	}
 }
 
+// absent says why find finds nothing, and what to do about it.
+func (r *Registry) absent(app *App, sessionID, trackName string) string {
+	s := r.session(app, sessionID)
+	if s == nil {
+		return fmt.Sprintf("app %s has no session %q: never created, expired, or its endpoint closed; check the id, or have the "+
+			"publisher start anew", app.id, sessionID)
+	}
+	var live []string
+	was := ""
+	for _, t := range s.list() {
+		switch {
+		case t.remote:
+		case t.name == trackName && t.life == lifeCollected:
+			was = fmt.Sprintf("sent no packet for %s and was collected; publish it again", r.Rules().SilentTrack)
+		case t.name == trackName:
+			was = "was closed; publish it again"
+		case t.status() == wire.StatusActive:
+			live = append(live, t.name)
+		}
+	}
+	if was != "" {
+		return fmt.Sprintf("track %q of session %s %s", trackName, sessionID, was)
+	}
+	return fmt.Sprintf("session %s never published a track %q, only %q; push it first, and check the name", sessionID, trackName, live)
+}
+
 // publisher says of a session in one word whether it could send: unknown, connected, or not connected.
 func (r *Registry) publisher(app *App, sessionID string) string {
 	s := r.session(app, sessionID)

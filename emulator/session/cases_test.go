@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -298,6 +299,27 @@ func TestPullOfATrackThatHasStoppedWaits(t *testing.T) {
 		synctest.Wait()
 		if !held.over() || held.err != nil || held.out.Tracks[0].Mid != "0" {
 			t.Errorf("over %v: %+v, %v", held.over(), held.out, held.err)
+		}
+	})
+}
+
+func TestExplanationOfATrackThatIsNotFoundSaysWhatBecameOfIt(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.publisher("cam", "mic", "screen")
+		if _, err := b.closeTracks(id, "", "2"); err != nil {
+			t.Fatal(err)
+		}
+		b.pass(29 * time.Second)
+		b.peer(id).pubs["1"].send()
+		b.pass(time.Second)
+		out, err := b.pull(t.Context(), b.newSession(), remote("none", "cam"), remote(id, "cam"), remote(id, "screen"), remote(id, "other"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []string{`no session "none"`, "for 30s and was collected", `"screen" of session ` + id + " was closed", `"other", only ["mic"]`} {
+			if why := out.Explanations()[i]; !strings.HasPrefix(why, fmt.Sprintf("TRK-1: tracks[%d]: ", i)) || !strings.Contains(why, want) || len(why) > 300 {
+				t.Errorf("explained as %q, want %s", why, want)
+			}
 		}
 	})
 }

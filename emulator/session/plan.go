@@ -110,20 +110,27 @@ type pullItem struct {
 	heard  <-chan struct{} // closed once it sends; nil where absent
 }
 
-// planPull looks up every item. An unknown session, a dead one and an unknown name look alike (contract 1.3, 2.2). own
-// finds the mid of a track that the session itself publishes, "" for none.
-func planPull(items []wire.TrackObject, fail []*wire.Error, find func(sessionID, trackName string) publication, own func(name string) string) pull {
+// pullView is what the plan of a pull looks at.
+type pullView struct {
+	find   func(sessionID, trackName string) publication // nil for none
+	absent func(sessionID, trackName string) string      // why there is none, for people
+	own    func(name string) string                      // the mid of a track that the session itself publishes, "" for none
+}
+
+// planPull looks up every item. An unknown session, a dead one and an unknown name look alike (contract 1.3, 2.2), but for
+// the explanation.
+func planPull(items []wire.TrackObject, fail []*wire.Error, view pullView) pull {
 	p := pull{items: make([]pullItem, len(items))}
 	for i, item := range items {
 		out := pullItem{TrackObject: item, want: selectionOf(item.Simulcast), fail: fail[i]}
 		name, byName := item.MidByName()
 		if byName {
-			out.into = own(name)
+			out.into = view.own(name)
 		}
-		switch out.source = find(item.SessionID, item.TrackName); {
+		switch out.source = view.find(item.SessionID, item.TrackName); {
 		case out.fail != nil:
 		case out.source == nil:
-			out.fail = refuseNotFound(i, item)
+			out.fail = refuseNotFound(i, view.absent(item.SessionID, item.TrackName))
 		case byName && out.into == "":
 			out.fail = wire.Refuse(wire.TrackNotFound, "tracks[%d]: mid %q names no track that this session publishes; push one "+
 				"with bidirectionalMediaStream first", i, item.Mid).Under("TRK-11")
@@ -214,9 +221,8 @@ func (p pull) wanted() (pulls []wantedPull, at []int) {
 	return pulls, at
 }
 
-func refuseNotFound(i int, item wire.TrackObject) *wire.Error {
-	return wire.Refuse(wire.TrackNotFound, "tracks[%d]: session %q publishes no track %q: never pushed, closed, "+
-		"collected after silence, or its session is gone; push it first and check the names", i, item.SessionID, item.TrackName)
+func refuseNotFound(i int, why string) *wire.Error {
+	return wire.Refuse(wire.TrackNotFound, "tracks[%d]: %s", i, why)
 }
 
 // refuseEmpty is the failure of an item whose publisher sent nothing within the wait: publisher is one of the constants

@@ -102,7 +102,8 @@ func TestPlanPullFailsWhatIsNotPublished(t *testing.T) {
 	own := func(name string) string { return map[string]string{"mine": "7"}[name] }
 	into := func(mid string) wire.TrackObject { return wire.TrackObject{SessionID: "s2", TrackName: "a", Mid: mid} }
 	p := planPull([]wire.TrackObject{remote("s1", "a"), remote("s2", "a"), into("#mine"), into("#other"), remote("s2", "a")},
-		[]*wire.Error{4: wire.Refuse(wire.TrackEmpty, "on purpose")}, find, own)
+		[]*wire.Error{4: wire.Refuse(wire.TrackEmpty, "on purpose")},
+		pullView{find, func(string, string) string { return "for a reason" }, own})
 	const notFound = "not_found_track_error"
 	if got := p.codes(); !slices.Equal(got, []string{notFound, "", "", notFound, "empty_track_error"}) {
 		t.Errorf("fails %q", got)
@@ -169,7 +170,7 @@ func TestPullsFindTheirSections(t *testing.T) {
 		{"by the mid of a sending section", []wire.TrackObject{item("v", "2")}, nil, []string{""}, []string{"track_error"}},
 		{"by no section's mid", []wire.TrackObject{item("v", "9")}, nil, []string{""}, []string{"track_error"}},
 	} {
-		p := planPull(c.items, make([]*wire.Error, len(c.items)), find, nil)
+		p := planPull(c.items, make([]*wire.Error, len(c.items)), pullView{find: find})
 		p.place(offer, c.taken)
 		var mids []string
 		for _, item := range p.items {

@@ -26,9 +26,11 @@ func (s *Session) pull(ctx context.Context, in *wire.TracksRequest, f Fault) (*w
 	if bad != nil {
 		return nil, bad
 	}
-	plan := planPull(in.Tracks, f.failures(len(in.Tracks)), func(sessionID, trackName string) publication {
-		return s.reg.find(s.app, sessionID, trackName)
-	}, s.midOf)
+	plan := planPull(in.Tracks, f.failures(len(in.Tracks)), pullView{
+		find:   func(sessionID, trackName string) publication { return s.reg.find(s.app, sessionID, trackName) },
+		absent: func(sessionID, trackName string) string { return s.reg.absent(s.app, sessionID, trackName) },
+		own:    s.midOf,
+	})
 	if err := s.awaitMedia(ctx, plan); err != nil {
 		return nil, err
 	}
@@ -118,7 +120,7 @@ func (s *Session) settle(plan pull) {
 			continue
 		}
 		if closed(item.source.Done()) {
-			item.fail = refuseNotFound(i, item.TrackObject)
+			item.fail = refuseNotFound(i, s.reg.absent(s.app, item.SessionID, item.TrackName))
 			continue
 		}
 		if item.sends || closed(item.heard) {

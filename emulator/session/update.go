@@ -103,7 +103,7 @@ func (s *Session) chooseLayer(i int, item wire.UpdateTrack, present *track) *wir
 func (s *Session) changeSource(i int, item wire.UpdateTrack, result *wire.TrackResult) *wire.Error {
 	source := s.reg.find(s.app, result.SessionID, result.TrackName)
 	if source == nil {
-		return refuseNotFound(i, wire.TrackObject{SessionID: result.SessionID, TrackName: result.TrackName})
+		return refuseNotFound(i, s.reg.absent(s.app, result.SessionID, result.TrackName))
 	}
 	sub, err := s.currentPeer().PullInto(result.Mid, source, selectionOf(item.Simulcast))
 	if err != nil {
