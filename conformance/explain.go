@@ -35,6 +35,11 @@ func (x *exchange) checkExplained() {
 			want++
 		}
 	}
+	for _, item := range x.Body.DataChannels {
+		if item.ErrorCode != "" {
+			want++
+		}
+	}
 	lines, total := x.Header.Values(explainHeader), 0
 	got := len(lines)
 	for _, line := range lines {
