@@ -17,6 +17,13 @@ func codecCases() []Case {
 			Section:  "3.2", Mark: Doc, Run: codecForwarded(codec),
 		})
 	}
+	for _, codec := range []sfutest.Codec{sfutest.VP9, sfutest.AV1} {
+		list = append(list, Case{
+			ID:       "codec/svc-" + strings.ToLower(string(codec)),
+			Sentence: "An SVC stream of " + string(codec) + " passes through whole, for who joins late and over a change of source too.",
+			Section:  "3.2, 3.3", Mark: Inferred, Run: codecSVC(codec),
+		})
+	}
 	return append(list, Case{
 		ID: "codec/one-each", Sentence: "One subscriber pulls tracks of different video codecs.",
 		Section: "3.2", Mark: Inferred, Run: codecOneEach,
@@ -37,6 +44,29 @@ func codecForwarded(codec sfutest.Codec) func(ctx context.Context, t *T) {
 		t.checkWhole(string(codec), got)
 		if got.Codec != codec || got.Streams[0] != publishers[0].Stream() {
 			t.Errorf("%s arrives as %+v", codec, got)
+		}
+	}
+}
+
+func codecSVC(codec sfutest.Codec) func(ctx context.Context, t *T) {
+	return func(ctx context.Context, t *T) {
+		layered := named{"track", sfutest.Track{Codec: codec, Spatial: 3}}
+		a, fromA := t.publish(ctx, sfutest.Config{}, layered)
+		b, fromB := t.publish(ctx, sfutest.Config{}, layered)
+		for range 2 {
+			sub, subs := t.subscribe(ctx, sfutest.Config{}, remote(a.ID, "track"))
+			got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.Packets >= 90 && s.KeyFrames > 0 })
+			t.Must(err)
+			t.checkWhole("from the first", got)
+			if got.Streams[0] != fromA[0].Stream() {
+				t.Errorf("another track comes")
+			}
+			sub.update(ctx, remote(b.ID, "track").into("0"))
+			_, err = subs[0].WaitStream(ctx, fromB[0].Stream())
+			t.Must(err)
+			got, err = subs[0].WaitMore(ctx, 90)
+			t.Must(err)
+			t.checkSeamless("from the second", got)
 		}
 	}
 }

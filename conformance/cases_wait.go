@@ -56,6 +56,10 @@ func waitCases() []Case {
 			Section: "1.3 G, 10 Q28", Mark: Inferred, Codes: []string{"empty_track_error"}, Run: waitEmptyAmongGood,
 		},
 		{
+			ID: "wait/dead-mid", Sentence: "A push on the mid of a track that was closed by force is taken, and never carries media: a pull of it is empty.",
+			Section: "1.3", Mark: Recorded, Codes: []string{"empty_track_error"}, Run: waitDeadMid,
+		},
+		{
 			ID: "wait/media-comes", Sentence: "A pull of a track whose packets begin during the wait succeeds at once.",
 			Section: "1.3, 3.6", Mark: Recorded, Run: waitMediaComes,
 		},
@@ -190,6 +194,24 @@ func waitEmptyAmongGood(ctx context.Context, t *T) {
 	}
 	sub.answer(ctx, x)
 	t.flows(ctx, "the good track", sub.Peer.Subscriber("0"), 10)
+}
+
+// waitDeadMid is the experiment that contract 1.3 records, 60 runs of 60.
+func waitDeadMid(ctx context.Context, t *T) {
+	pub, publishers := t.publish(ctx, sfutest.Config{}, mic(), cam())
+	sub, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "cam"))
+	t.flows(ctx, "before", subs[0], 5)
+	pub.put(ctx, "/tracks/close", closeBody{mids("1"), nil, true}).want(http.StatusOK).wantItemFields(0, "mid")
+	x := pub.postTracks(ctx, tracksBody{offerOf(pub.offer(ctx)), []trackItem{local("1", "again")}}).want(http.StatusOK).
+		wantRenegotiation(false).wantItemFields(0, "mid", "trackName")
+	t.Must(pub.Peer.SetAnswer(x.sdp("answer")))
+	sent := publishers[1].Stats().Packets
+	sub.requestPull(ctx, remote(pub.ID, "again")).want(http.StatusOK).wantItemError(0, "empty_track_error")
+	if publishers[1].Stats().Packets == sent {
+		t.Errorf("the client has stopped to send by itself")
+	}
+	_, others := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"))
+	t.flows(ctx, "the other track", others[0], 5)
 }
 
 func waitMediaComes(ctx context.Context, t *T) {

@@ -6,8 +6,10 @@ package sfutest
 // packetPlace says where in the stream a packet stands.
 type packetPlace struct {
 	key       bool
-	first     bool // first packet of its frame
+	first     bool // first packet of its frame, of one spatial layer
 	last      bool
+	spatial   int // spatial layer of the frame, of so many
+	of        int
 	part      int // index in the frame
 	pictureID uint16
 	tl0       uint8 // VP8 only
@@ -50,7 +52,7 @@ func vp8Header(at packetPlace) []byte {
 	return append(b, byte(at.width), byte(at.width>>8), byte(at.height), byte(at.height>>8))
 }
 
-// vp9Header: RFC 9628 section 4.2 (I, P, B, E), then the uncompressed header of a profile 0 frame.
+// vp9Header: RFC 9628 section 4.2 (I, P, B, E, and L in an SVC stream), then the uncompressed header of a profile 0 frame.
 func vp9Header(at packetPlace) []byte {
 	d := byte(0x80)
 	if !at.key {
@@ -63,10 +65,18 @@ func vp9Header(at packetPlace) []byte {
 		d |= 0x04
 	}
 	b := []byte{d, 0x80 | byte(at.pictureID>>8), byte(at.pictureID)}
+	if at.of > 1 {
+		b[0] |= 0x20 // L: layer indices, and TL0PICIDX as there is no F
+		layer := byte(at.spatial) << 1
+		if at.spatial > 0 {
+			layer |= 0x01 // D: predicted from the layer below
+		}
+		b = append(b, layer, at.tl0)
+	}
 	switch {
 	case !at.first:
 		return b
-	case at.key:
+	case at.key && at.spatial == 0:
 		return append(b, 0x82, 0x49, 0x83, 0x42, 0x00)
 	default:
 		return append(b, 0x86, 0x00)
@@ -109,6 +119,7 @@ func av1Header(at packetPlace) []byte {
 		w1, w2           = 0x10, 0x20
 		obuSequence      = 1 << 3
 		obuFrame         = 6 << 3
+		obuExtension     = 0x04 // temporal and spatial id follow
 	)
 	h := byte(w1)
 	if !at.first {
@@ -118,8 +129,10 @@ func av1Header(at packetPlace) []byte {
 		h |= yBit
 	}
 	switch {
-	case at.first && at.key:
+	case at.first && at.key && at.spatial == 0:
 		return []byte{h&^w1 | w2 | nBit, 3, obuSequence, 0x00, 0x00, obuFrame, 0x10}
+	case at.first && at.of > 1:
+		return []byte{h, obuFrame | obuExtension, byte(at.spatial) << 3, 0x30}
 	case at.first:
 		return []byte{h, obuFrame, 0x30}
 	default:

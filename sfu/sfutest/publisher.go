@@ -26,6 +26,7 @@ type Track struct {
 	KeyEvery   int           // frames between key frames that nobody asked for; 0 means only the first one
 	Width      int           // of the frames, video only; default 320x240
 	Height     int
+	Spatial    int  // VP9 and AV1: spatial layers of one SVC stream, each of PerFrame packets; 0 is one
 	Receives   bool // the section is sendrecv
 }
 
@@ -217,6 +218,7 @@ func (t Track) withDefaults(info codecInfo) Track {
 		t.Size = info.size
 	}
 	t.Size = max(t.Size, 100)
+	t.Spatial = max(t.Spatial, 1)
 	if info.kind() == webrtc.RTPCodecTypeVideo && t.Width == 0 {
 		t.Width, t.Height = 320, 240
 	}

@@ -61,10 +61,11 @@ func (b *Publisher) makeFrame() []outgoing {
 	key := b.info.kind().String() == "video" && !b.holdKey &&
 		(b.wantKey || b.track.KeyEvery > 0 && b.stats.Frames%uint64(b.track.KeyEvery) == 0)
 	b.wantKey = b.wantKey && b.holdKey
-	out := make([]outgoing, 0, b.track.PerFrame)
-	for part := range b.track.PerFrame {
+	out := make([]outgoing, 0, b.track.PerFrame*b.track.Spatial)
+	for i := range b.track.PerFrame * b.track.Spatial {
+		part := i % b.track.PerFrame
 		packet := b.makePacketLocked(packetPlace{
-			key: key, first: part == 0, last: part == b.track.PerFrame-1, part: part,
+			key: key, first: part == 0, last: part == b.track.PerFrame-1, part: part, spatial: i / b.track.PerFrame, of: b.track.Spatial,
 			pictureID: (b.basePic + uint16(b.stats.Frames)) & 0x7fff, tl0: b.baseTL0 + uint8(b.stats.Frames),
 			width: b.track.Width, height: b.track.Height,
 		})
@@ -89,11 +90,11 @@ func (b *Publisher) makePacketLocked(at packetPlace) sentPacket {
 	elapsed := time.Duration(b.frame) * b.track.Interval
 	stamp := Stamp{
 		Stream: b.stream, Packet: b.packets, Sequence: b.seq, Captured: b.started.Add(elapsed),
-		Timestamp: b.timestampLocked(elapsed), Key: at.key && at.first,
+		Timestamp: b.timestampLocked(elapsed), Key: at.key && at.first && at.spatial == 0,
 		Width: b.track.Width, Height: b.track.Height,
 	}
 	header := rtp.Header{
-		Version: 2, PayloadType: b.binding.payload, SSRC: b.binding.ssrc, Marker: at.last && b.track.PerFrame > 1,
+		Version: 2, PayloadType: b.binding.payload, SSRC: b.binding.ssrc, Marker: at.last && at.spatial == at.of-1 && b.track.PerFrame > 1,
 		SequenceNumber: stamp.Sequence, Timestamp: stamp.Timestamp,
 	}
 	b.setExtensionsLocked(&header)
