@@ -13,7 +13,7 @@ import (
 const soakWarmUp = 100
 
 // TestSessionsLeaveNothingBehind is BenchmarkSessions with few of them.
-func TestSessionsLeaveNothingBehind(t *testing.T) { soak(t, 40, 20) }
+func TestSessionsLeaveNothingBehind(t *testing.T) { soak(t, 16, 8) }
 
 // BenchmarkSessions makes, connects, uses and closes b.N sessions, and fails where they leave goroutines or descriptors behind,
 // or more than a tenth of the heap that the first hundred needed. make soak runs it with a thousand.

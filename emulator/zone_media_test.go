@@ -188,12 +188,14 @@ func TestAdvanceLeavesAloneWhatIsAlive(t *testing.T) {
 
 func TestFixedEstimateIsShownUntilItEnds(t *testing.T) {
 	r := newRig(t)
-	id, _ := r.publish()
-	for _, rate := range []int{300000, 0} {
-		var out struct{ Estimates map[string]int }
-		r.zone("PUT", "settings", fmt.Sprintf(`{"estimates":{%q:%d}}`, id, rate), 200, &out)
-		if got := out.Estimates[id]; got != rate || len(out.Estimates) > 1 {
-			t.Errorf("set %d, got %v", rate, out.Estimates)
+	published, _ := r.publish()
+	for _, id := range []string{published, r.newSession()} { // with a transport, and before there is one
+		for _, rate := range []int{300000, 0} {
+			var out struct{ Estimates map[string]int }
+			r.zone("PUT", "settings", fmt.Sprintf(`{"estimates":{%q:%d}}`, id, rate), 200, &out)
+			if got := out.Estimates[id]; got != rate || len(out.Estimates) > 1 {
+				t.Errorf("set %d, got %v", rate, out.Estimates)
+			}
 		}
 	}
 }

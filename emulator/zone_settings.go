@@ -26,7 +26,7 @@ type change func() error
 func (z *zone) getSettings(*http.Request) (any, error) {
 	out := map[string]any{
 		settingAdvertise: z.emulator.advertised(),
-		settingEstimates: z.estimates(),
+		settingEstimates: z.registry.Estimates(),
 	}
 	rules := z.registry.Rules()
 	for _, rule := range session.RuleTable() {
@@ -44,18 +44,6 @@ func ruleValue(rules session.Rules, name string) any {
 		return d.String()
 	}
 	return field.Int()
-}
-
-func (z *zone) estimates() map[string]uint64 {
-	fixed := map[string]uint64{}
-	for _, app := range z.registry.Snapshot().Apps {
-		for _, s := range app.Sessions {
-			if s.Peer != nil && s.Peer.Fixed {
-				fixed[s.ID] = s.Peer.Estimate
-			}
-		}
-	}
-	return fixed
 }
 
 // putSettings changes what the body names and nothing else: all of it, or nothing where a value is wrong. The answer is

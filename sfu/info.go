@@ -42,6 +42,7 @@ type SubscriptionInfo struct {
 	Sending   bool   // packets of the present source have been sent
 	Packets   uint32
 	Octets    uint32
+	Bitrate   uint64 // bits a second of payload
 }
 
 // LastSeen is when the newest authenticated packet of the endpoint arrived, in real time; zero before the first.
@@ -97,7 +98,7 @@ func (sub *Subscription) Info() SubscriptionInfo {
 	sending := sub.Forwarding()
 	sub.peer.outMu.Lock()
 	defer sub.peer.outMu.Unlock()
-	info := SubscriptionInfo{Sending: sending, Packets: sub.packets, Octets: sub.octets}
+	info := SubscriptionInfo{Sending: sending, Packets: sub.packets, Octets: sub.octets, Bitrate: sub.rate.bitrate}
 	if sub.on != nil {
 		info.Forwarded = sub.on.rid
 	}

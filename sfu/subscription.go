@@ -45,6 +45,25 @@ type Subscription struct {
 	lastSent time.Time
 	packets  uint32
 	octets   uint32
+	rate     sentRate
+}
+
+// sentRate is how much was sent within the last second that is over.
+type sentRate struct {
+	began   time.Time
+	octets  uint32 // sent in all by then
+	bitrate uint64 // bits a second
+}
+
+func (r *sentRate) update(now time.Time, octets uint32) {
+	passed := now.Sub(r.began)
+	if passed < time.Second {
+		return
+	}
+	if !r.began.IsZero() {
+		r.bitrate = uint64(float64(octets-r.octets) * 8 / passed.Seconds())
+	}
+	r.began, r.octets = now, octets
 }
 
 // agreement is what an answer says of a section.
@@ -211,6 +230,9 @@ func (sub *Subscription) close() {
 
 // step chooses the layer, and asks for the key frame that a switch or a start waits for.
 func (sub *Subscription) step(now time.Time) {
+	sub.peer.outMu.Lock()
+	sub.rate.update(now, sub.octets)
+	sub.peer.outMu.Unlock()
 	pub := sub.source.Load()
 	if pub == nil || sub.bound.Load() == nil {
 		return

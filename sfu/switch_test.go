@@ -239,3 +239,20 @@ func TestAnotherSourceContinuesTheStream(t *testing.T) {
 	}
 	g.nothing()
 }
+
+func TestSentRateIsThatOfTheLastSecond(t *testing.T) {
+	var r sentRate
+	began := time.Now()
+	octets := uint32(1<<32 - 5000) // wraps
+	for i := range 31 {            // 3 seconds of 1000 octets each 100 ms
+		r.update(began.Add(time.Duration(i)*100*time.Millisecond), octets)
+		octets += 1000
+	}
+	if r.bitrate != 80_000 {
+		t.Errorf("got %d bits a second", r.bitrate)
+	}
+	r.update(began.Add(5*time.Second), octets-1000)
+	if r.bitrate != 0 {
+		t.Errorf("%d bits a second when nothing is sent", r.bitrate)
+	}
+}

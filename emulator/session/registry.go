@@ -146,6 +146,19 @@ func (r *Registry) FixEstimate(sessionID string, bitrate uint64) error {
 	return fmt.Errorf("%w: %q", ErrNoSession, sessionID)
 }
 
+// Estimates are the bandwidths that are fixed, by session.
+func (r *Registry) Estimates() map[string]uint64 {
+	fixed := map[string]uint64{}
+	for _, s := range r.allSessions() {
+		s.mu.Lock()
+		if s.estimate != 0 {
+			fixed[s.id] = s.estimate
+		}
+		s.mu.Unlock()
+	}
+	return fixed
+}
+
 // ErrNoSession is what calls of the control zone get that name a session which is not there.
 var ErrNoSession = errors.New("no such session")
 

@@ -54,8 +54,8 @@ type RequestSnapshot struct {
 	Since     time.Time `json:"since"`
 }
 
-// TrackSnapshot is one entry of a session's list. Layers and PulledBy belong to local tracks, the last six fields to
-// pulled ones.
+// TrackSnapshot is one entry of a session's list. Layers and PulledBy belong to local tracks, the last seven fields
+// to pulled ones.
 type TrackSnapshot struct {
 	Location  string          `json:"location"`
 	Mid       string          `json:"mid"`
@@ -74,6 +74,7 @@ type TrackSnapshot struct {
 	Forwarded string          `json:"forwardedRid,omitempty"`
 	Wanted    string          `json:"wantedRid,omitempty"`
 	Octets    uint32          `json:"octets,omitempty"`
+	Bitrate   uint64          `json:"bitrate,omitempty"` // bits a second of payload
 }
 
 // LayerSnapshot is one incoming stream; Bitrate is bits a second, LastPacket real time.
@@ -289,6 +290,7 @@ func (t listed) snapshot(pulls map[publication][]PullSnapshot) TrackSnapshot {
 		out.Location, out.SessionID, out.Simulcast = wire.LocationRemote, t.publisher, t.simulcast
 		sent := t.sub.Info()
 		out.Packets, out.Octets = uint64(sent.Packets), sent.Octets
+		out.Bitrate = sent.Bitrate
 		out.Sending, out.Forwarded, out.Wanted = sent.Sending, sent.Forwarded, sent.Wanted
 		return out
 	}
