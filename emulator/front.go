@@ -81,15 +81,17 @@ func (f *front) api(table []route) http.Handler {
 		table = append(table, route{method: r.method, path: r.path, serve: refusing(wire.Refuse(wire.NotEmulated,
 			"this version has no %s; the README lists what is emulated", name).Fill(name))})
 	}
-	otherMethod := f.handler(refusing(wire.Refuse(wire.MethodNotAllowed, "the path exists, but not with this method")))
 	for _, prefix := range prefixes {
 		for _, path := range paths(table) { // a path before those whose variables would take it in
+			var methods []string
 			for _, r := range table {
 				if r.path == path {
+					methods = append(methods, r.method)
 					router.Path(prefix + path).Methods(r.method).Handler(f.handler(r.serve))
 				}
 			}
-			router.Path(prefix + path).Handler(otherMethod)
+			router.Path(prefix + path).Handler(f.handler(refusing(wire.Refuse(wire.MethodNotAllowed,
+				"the path exists, but not with this method; send %s", strings.Join(methods, " or ")))))
 		}
 		router.PathPrefix(prefix + "/").Handler(f.handler(refusing(wire.Refuse(wire.RouteNotFound,
 			"the API has no such path; watch for a trailing or a double slash"))))

@@ -187,8 +187,7 @@ func (r *Registry) unpublishChannel(s *Session, name string) {
 func (r *Registry) absent(app *App, sessionID, trackName string) string {
 	s := r.session(app, sessionID)
 	if s == nil {
-		return fmt.Sprintf("app %s has no session %q: never created, expired, or its endpoint closed; check the id, or have the "+
-			"publisher start anew", app.id, sessionID)
+		return r.whereabouts(app, sessionID) + "; check the id, or have the publisher start anew"
 	}
 	var live []string
 	was := ""
@@ -206,7 +205,10 @@ func (r *Registry) absent(app *App, sessionID, trackName string) string {
 	if was != "" {
 		return fmt.Sprintf("track %q of session %s %s", trackName, sessionID, was)
 	}
-	return fmt.Sprintf("session %s never published a track %q, only %q; push it first, and check the name", sessionID, trackName, live)
+	if len(live) == 0 {
+		return fmt.Sprintf("session %s never published a track %q, and publishes nothing now; push it first", sessionID, trackName)
+	}
+	return fmt.Sprintf("session %s never published a track %q, only %q; push it first, or check the name", sessionID, trackName, live)
 }
 
 // publisher says of a session in one word whether it could send: unknown, connected, or not connected.

@@ -316,7 +316,7 @@ func TestExplanationOfATrackThatIsNotFoundSaysWhatBecameOfIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, want := range []string{`no session "none"`, "for 30s and was collected", `"screen" of session ` + id + " was closed", `"other", only ["mic"]`} {
+		for i, want := range []string{`never had a session "none"`, "for 30s and was collected", `"screen" of session ` + id + " was closed", `"other", only ["mic"]`} {
 			if why := out.Explanations()[i]; !strings.HasPrefix(why, fmt.Sprintf("TRK-1: tracks[%d]: ", i)) || !strings.Contains(why, want) || len(why) > 300 {
 				t.Errorf("explained as %q, want %s", why, want)
 			}

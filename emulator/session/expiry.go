@@ -279,9 +279,13 @@ func (r *Registry) allSessions() []*Session {
 // drop ends a session: its id and names are gone at once, requests that wait on it are refused, its Peer is closed.
 // Only the first call for a session does anything.
 func (r *Registry) drop(s *Session, reason string) {
+	now := r.clock.Now()
 	r.mu.Lock()
 	_, present := s.app.sessions[s.id]
 	delete(s.app.sessions, s.id)
+	if present {
+		r.endings.add(s.id, ended{s.app.id, now, reason})
+	}
 	r.mu.Unlock()
 	if !present {
 		return

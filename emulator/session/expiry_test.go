@@ -1,6 +1,9 @@
 package session
 
 import (
+	"errors"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +46,39 @@ func TestConnectedSessionOutlivesTheFirstMinute(t *testing.T) {
 		id := b.publisher("cam")
 		b.pass(10 * time.Minute)
 		b.wantAlive(id)
+	})
+}
+
+func TestExplanationOfAGoneSessionSaysHowItEnded(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		explain := func(id string) string {
+			_, err := b.SessionState(t.Context(), b.app, id)
+			var refusal *wire.Error
+			if !errors.As(err, &refusal) {
+				t.Fatalf("got %v", err)
+			}
+			return refusal.Explain
+		}
+		never, closed := b.newSession(), b.publisher("cam")
+		b.pass(57 * time.Second)
+		b.peer(closed).set(sfu.StateClosed)
+		b.pass(5 * time.Second)
+		for id, want := range map[string]string{
+			never: "session " + never + " ended 2s ago: never connected; create", closed: "ended 5s ago: the endpoint closed its connection; create",
+			"none": `app app never had a session "none"`,
+		} {
+			if got := explain(id); !strings.HasPrefix(got, "SES-2: ") || !strings.Contains(got, want) {
+				t.Errorf("explained as %q, want %s", got, want)
+			}
+		}
+		for i := range maxEnded {
+			b.mu.Lock()
+			b.endings.add(strconv.Itoa(i), ended{})
+			b.mu.Unlock()
+		}
+		if got := explain(never); !strings.Contains(got, "or it ended long ago") || len(b.endings.byID) != maxEnded || len(b.endings.order) != maxEnded {
+			t.Errorf("explained as %q; %d are remembered", got, len(b.endings.byID))
+		}
 	})
 }
 

@@ -76,7 +76,7 @@ func (f Fault) happen(ctx context.Context, s *Session, after bool) error {
 		case <-timer.C():
 		case <-s.gone:
 			if !after {
-				return refuseUnknown(s.id, s.app.id)
+				return s.reg.refuseUnknown(s.app, s.id)
 			}
 		case <-s.reg.stop:
 		case <-ctx.Done():

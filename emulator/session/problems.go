@@ -43,6 +43,8 @@ func refuse(p wire.Problem, op operation, sessionID string, t transport, s signa
 		cure = "create a new session and publish again"
 	case wire.SDPOutOfOrder:
 		cure = "send the answer to the pending offer by renegotiate, or begin with a push or a pull"
+	case wire.AnswerExpected:
+		cure = "send the answer to the pending offer first"
 	case wire.SDPNoOfferPending:
 		cure = "renegotiate takes one answer to each offer of the SFU"
 	}
@@ -51,7 +53,6 @@ func refuse(p wire.Problem, op operation, sessionID string, t transport, s signa
 
 // refuseUnknown answers a session id that this app does not have: never issued, another app's, or expired. The real
 // service hangs on some of these; 410 is the contract's choice (contract 1.7).
-func refuseUnknown(sessionID, appID string) *wire.Error {
-	return wire.Refuse(wire.SessionGone, "app %s has no session %q: never created, expired or closed; create a new session",
-		appID, sessionID)
+func (r *Registry) refuseUnknown(app *App, sessionID string) *wire.Error {
+	return wire.Refuse(wire.SessionGone, "%s; create a new session", r.whereabouts(app, sessionID))
 }

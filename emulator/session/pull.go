@@ -104,7 +104,7 @@ func (s *Session) awaitMedia(ctx context.Context, plan pull) error {
 		case <-deadline.C():
 			return nil
 		case <-s.gone:
-			return refuseUnknown(s.id, s.app.id)
+			return s.reg.refuseUnknown(s.app, s.id)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

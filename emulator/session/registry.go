@@ -53,9 +53,10 @@ type Registry struct {
 	rules  atomic.Pointer[Rules]
 	joined sync.WaitGroup // sweeper and watches
 
-	mu     sync.Mutex
-	closed bool
-	apps   map[string]*App
+	mu      sync.Mutex
+	closed  bool
+	apps    map[string]*App
+	endings endings
 }
 
 // NewRegistry makes a Registry and starts its sweeper; Close ends it.
@@ -274,7 +275,7 @@ func (r *Registry) CloseChannels(ctx context.Context, app *App, sessionID string
 func (r *Registry) SessionState(ctx context.Context, app *App, sessionID string) (*wire.SessionState, error) {
 	s := r.session(app, sessionID)
 	if s == nil {
-		return nil, refuseUnknown(sessionID, app.id)
+		return nil, r.refuseUnknown(app, sessionID)
 	}
 	if err := s.withinRate(); err != nil {
 		return nil, err
@@ -297,7 +298,7 @@ func inTurn[In, Out any](ctx context.Context, r *Registry, app *App, call Call, 
 	call.App = app.id
 	s := r.session(app, call.Session)
 	if s == nil {
-		return none, refuseUnknown(call.Session, app.id)
+		return none, r.refuseUnknown(app, call.Session)
 	}
 	if err := s.withinRate(); err != nil {
 		return none, err

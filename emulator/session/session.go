@@ -127,7 +127,7 @@ func (s *Session) withinRate() error {
 func (s *Session) takeTurn(ctx context.Context, operation string) error {
 	select {
 	case <-s.gone:
-		return refuseUnknown(s.id, s.app.id)
+		return s.reg.refuseUnknown(s.app, s.id)
 	default:
 	}
 	select {
@@ -148,7 +148,7 @@ func (s *Session) takeTurn(ctx context.Context, operation string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.gone:
-		return refuseUnknown(s.id, s.app.id)
+		return s.reg.refuseUnknown(s.app, s.id)
 	}
 }
 

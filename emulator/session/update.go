@@ -42,6 +42,10 @@ func (s *Session) updateItem(i int, item wire.UpdateTrack, result *wire.TrackRes
 	if present != nil {
 		result.SessionID, result.TrackName = orElse(item.SessionID, present.publisher), orElse(item.TrackName, present.name)
 	}
+	if result.SessionID == "" || result.TrackName == "" {
+		return wire.Refuse(wire.UpdateNoTrack, "tracks[%d]: session %s receives nothing on mid %q yet; name sessionId and trackName "+
+			"of what it shall receive", i, s.id, item.Mid)
+	}
 	result.Mid = mid
 	if present != nil && result.SessionID == present.publisher && result.TrackName == present.name && !present.ended() {
 		return s.chooseLayer(i, item, present)

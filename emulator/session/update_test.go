@@ -33,6 +33,16 @@ func (b *bench) puller(publisher string) string {
 	return id
 }
 
+func TestUpdateOfAMidThatOnlySendsIsAnUpdateError(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.publisher("cam")
+		out, err := b.UpdateTracks(t.Context(), b.app, id, &wire.UpdateTracksRequest{Tracks: []wire.UpdateTrack{{Mid: "0"}}})
+		if err != nil || out.Tracks[0].ErrorCode != "update_track_error" {
+			t.Errorf("%+v, %v", out, err)
+		}
+	})
+}
+
 func TestUpdateToAnotherSource(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		first, second := b.publisher("cam"), b.publisher("cam", "screen")
