@@ -80,6 +80,11 @@ export class Emulator {
     return this.#control('PUT', 'settings', { estimates: { [sessionId]: bitrate } });
   }
 
+  // advertise replaces the addresses that the emulator offers, "host:port" each; an empty list means its own again.
+  advertise(addresses) {
+    return this.#control('PUT', 'settings', { advertise: addresses });
+  }
+
   // reset closes every session.
   reset() {
     return this.#control('POST', 'reset');

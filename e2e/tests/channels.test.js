@@ -134,9 +134,9 @@ scenario('over a network that loses packets, a reliable channel loses nothing an
   const { address } = candidates.find(({ protocol, address }) => protocol === 'udp' && address.startsWith('127.0.0.1:'));
   const lossy = await Lossy.start({ address: '127.0.0.1', port: Number(address.split(':')[1]) });
   try {
-    await stage.emulator.set({ advertise: [lossy.address] });
+    await stage.emulator.advertise([lossy.address]);
     const b = await connected(stage, 'lossy', { candidates: 'udp' });
-    await stage.emulator.set({ advertise: [] });
+    await stage.emulator.advertise([]);
     const a = await connected(stage, 'a');
     await a.call('allocate', 'reliable', local('reliable'));
     await a.call('allocate', 'lossy', local('lossy', { ordered: false, maxRetransmits: 0 }));
