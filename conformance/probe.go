@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
 // Probe finds out what the target is: an emulator or not, open to unknown apps or not, with a clock to move or not, with
-// media over TCP or not.
+// media over TCP or not, and whether its account API can be used.
 // It makes one app in an emulator's dev mode, and one session there.
 func Probe(ctx context.Context, target Target) (Target, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
@@ -45,15 +46,38 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 			break
 		}
 	}
+	return probeAccount(ctx, target)
+}
+
+// probeAccount finds out whether the account API can be used. An emulator that is open to unknown apps is open to unknown
+// accounts as well.
+func probeAccount(ctx context.Context, target Target) (Target, error) {
+	if target.AccountID == "" && slices.Contains(target.Has, OpenApps) {
+		target.AccountID, target.AccountToken = strings.Repeat("7", 32), "probe"
+	}
+	status, _, err := askAs(ctx, target, target.AccountToken, http.MethodGet, target.accountURL()+"/accounts/"+target.AccountID+"/calls/apps")
+	if err != nil {
+		return target, err
+	}
+	if status == http.StatusOK {
+		target.Has = append(target.Has, AccountAPI)
+		if target.OtherAccountToken != "" {
+			target.Has = append(target.Has, TwoAccounts)
+		}
+	}
 	return target, nil
 }
 
 func ask(ctx context.Context, target Target, method, url string) (status int, body []byte, err error) {
+	return askAs(ctx, target, "probe", method, url)
+}
+
+func askAs(ctx context.Context, target Target, token, method, url string) (status int, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return 0, nil, fmt.Errorf("conformance: probe: %w", err)
 	}
-	request.Header.Set("Authorization", "Bearer probe")
+	request.Header.Set("Authorization", "Bearer "+token)
 	client := target.HTTP
 	if client == nil {
 		transport := &http.Transport{}

@@ -32,6 +32,7 @@ type call struct {
 	app       *session.App
 	token     string // the caller's; to be hidden
 	sessionID string // from the path, or the new one
+	envelope  bool   // answers in the account API's form
 }
 
 // explained is an answer of status 200 that knows why items of it failed.
@@ -128,19 +129,27 @@ func (f *front) begin(r *http.Request) *call {
 }
 
 func (c *call) run(serve endpoint) (status int, body any, err error) {
+	return c.guarded(func() (int, any, error) {
+		var err error
+		if c.token, err = bearer(c.request); err != nil {
+			return 0, nil, err
+		}
+		if c.app, err = c.front.registry.Authorize(mux.Vars(c.request)["appId"], c.token); err != nil {
+			return 0, nil, err
+		}
+		return serve(c)
+	})
+}
+
+// guarded makes an error of a panic.
+func (c *call) guarded(serve func() (int, any, error)) (status int, body any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 			c.front.log.Error("panic", "value", p, "stack", string(debug.Stack()))
 		}
 	}()
-	if c.token, err = bearer(c.request); err != nil {
-		return 0, nil, err
-	}
-	if c.app, err = c.front.registry.Authorize(mux.Vars(c.request)["appId"], c.token); err != nil {
-		return 0, nil, err
-	}
-	return serve(c)
+	return serve()
 }
 
 // bearer reads the token; the scheme is compared without case (contract 9.2).
@@ -176,6 +185,9 @@ func (c *call) finish(w http.ResponseWriter, status int, body any, err error) {
 	refused := c.refusal(err)
 	if refused != nil {
 		status, body = refused.Status, refused
+		if c.envelope {
+			body = refused.Envelope()
+		}
 	}
 	var text bytes.Buffer
 	if err := json.NewEncoder(&text).Encode(body); err != nil {

@@ -50,6 +50,9 @@ type Config struct {
 	Contract session.Contract
 	// Apps holds the secrets of the seeded apps by app id. When it is empty, one app is made up; see AppID, Secret.
 	Apps map[string]string
+	// Accounts holds the API tokens of the accounts whose apps and TURN keys can be managed, by account id. When it is empty,
+	// one account is made up; see AccountID, AccountToken. In dev mode any other account is open to any token.
+	Accounts map[string]string
 	// Rules holds limits and timeouts; the zero value takes the contract's.
 	Rules session.Rules
 	// HideEmu leaves out everything under /_emu/, which lies outside the contract.
@@ -89,6 +92,10 @@ func (c Config) withDefaults() Config {
 	c.Apps = maps.Clone(c.Apps)
 	if len(c.Apps) == 0 {
 		c.Apps = map[string]string{randomHex(16): randomHex(32)}
+	}
+	c.Accounts = maps.Clone(c.Accounts)
+	if len(c.Accounts) == 0 {
+		c.Accounts = map[string]string{randomHex(16): randomHex(20)}
 	}
 	if c.Clock == nil {
 		c.Clock = clock.NewAdjustable()
@@ -202,6 +209,15 @@ func parseAddresses(setting string, values []string, most int) ([]netip.AddrPort
 		list = append(list, addr)
 	}
 	return list, nil
+}
+
+// ParseAccount reads ID:TOKEN.
+func ParseAccount(s string) (id, token string, err error) {
+	id, token, found := strings.Cut(s, ":")
+	if !found || token == "" || !accountIDs.MatchString(id) {
+		return "", "", errors.New("not ID:TOKEN with an id of at most 32 letters, digits, - and _")
+	}
+	return id, token, nil
 }
 
 // appIDs are the ids that clients can put into a path unescaped.

@@ -36,6 +36,7 @@ var deviations = []Deviation{
 	{"DEV-7", "refusals explain themselves in the header `X-Emu-Explain`", offInReal + ": in the log alone", inDev},
 	{"DEV-8", "adapters may dial this machine (once adapters are emulated)", offInReal, inDev},
 	{"DEV-9", "TURN relays to any peer (once TURN is emulated)", offInReal, inDev},
+	{"DEV-10", "any account is open to any API token (`/client/v4/accounts/`)", offInReal, inDev},
 }
 
 // deviates reports whether the deviation of that id is in force.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/callsemu/callsemu/emulator/account"
 	"github.com/callsemu/callsemu/emulator/fault"
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/sfu"
@@ -42,6 +43,7 @@ type Emulator struct {
 	cfg      Config
 	listen   netip.AddrPort
 	media    *sfu.SFU
+	accounts *account.Store
 	registry *session.Registry
 	faults   *fault.Set
 	stun     *stunserver.Server // nil when off
@@ -108,8 +110,11 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server) *Emulator {
 		offers: socks.advertise,
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.accounts = account.New(account.Config{
+		Accounts: cfg.Accounts, Apps: cfg.Apps, AnyAccount: cfg.deviates("DEV-10"), Now: cfg.Clock.Now,
+	})
 	e.registry = session.NewRegistry(session.Config{
-		Apps: cfg.Apps, Mode: cfg.Mode, Contract: cfg.Contract, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media,
+		Accounts: e.accounts, Mode: cfg.Mode, Contract: cfg.Contract, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media,
 		Faults: faultRules{e.faults}, Logger: cfg.Logger,
 	})
 	e.demux = newDemux(socks.tcp, socks.media.ServeTCP, cfg.Logger)
@@ -238,6 +243,12 @@ func (e *Emulator) AppID() string { return slices.Min(slices.Collect(maps.Keys(e
 
 // Secret is the bearer token of AppID.
 func (e *Emulator) Secret() string { return e.cfg.Apps[e.AppID()] }
+
+// AccountID is a seeded account: the first one by id, or the one that was made up.
+func (e *Emulator) AccountID() string { return slices.Min(slices.Collect(maps.Keys(e.cfg.Accounts))) }
+
+// AccountToken is the API token of AccountID.
+func (e *Emulator) AccountToken() string { return e.cfg.Accounts[e.AccountID()] }
 
 // Candidates are the addresses that every SDP offers, in their order.
 func (e *Emulator) Candidates() []sfu.Candidate { return e.media.Candidates() }
