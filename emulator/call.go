@@ -241,7 +241,7 @@ func (c *call) log(status int, refused *wire.Error, why []string) {
 		slog.String("path", hideSecrets(c.request.URL.Path, c.token)),
 		slog.Int("status", status),
 		slog.Duration("took", time.Since(c.began).Round(time.Microsecond)),
-		slog.String("session", c.sessionID),
+		slog.String("session", hideSecrets(c.sessionID, c.token)),
 	}
 	level := slog.LevelInfo
 	if refused != nil {
@@ -256,6 +256,6 @@ func (c *call) log(status int, refused *wire.Error, why []string) {
 		return
 	}
 	for _, w := range why {
-		c.front.log.LogAttrs(ctx, slog.LevelWarn, "item failed", slog.String("session", c.sessionID), slog.String("why", w))
+		c.front.log.LogAttrs(ctx, slog.LevelWarn, "item failed", slog.String("session", hideSecrets(c.sessionID, c.token)), slog.String("why", w))
 	}
 }

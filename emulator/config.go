@@ -36,6 +36,14 @@ type Config struct {
 	// Listen is the IP:PORT of the API and of ICE over TCP; port 0 picks a free one. Empty means DefaultListen.
 	// 127.0.0.1 covers [::1] with the same port, where that exists.
 	Listen string
+	// HTTPS holds IP:PORT of more listeners, for HTTPS alone, such as 0.0.0.0:443. HTTPS is served at Listen in any case.
+	HTTPS []string
+	// TLSNames are names and addresses for which there is to be a certificate, besides the machine's and the service's own.
+	TLSNames []string
+	// TLSCert and TLSKey are PEM files with a certificate chain and its key to use instead of a CA of callsemu's.
+	TLSCert, TLSKey string
+	// StateDir is where the CA is kept, made if it is not there. Empty keeps it in memory.
+	StateDir string
 	// Media holds MediaAuto, or one IP[:PORT] per UDP socket; without a port, or with 0, the API's port number is
 	// used. Empty means MediaAuto.
 	Media []string
@@ -57,7 +65,7 @@ type Config struct {
 	Rules session.Rules
 	// HideEmu leaves out everything under /_emu/, which lies outside the contract.
 	HideEmu bool
-	// Hosts are names under which /_emu/ is reached, besides addresses, localhost and names without a dot.
+	// Hosts are names under which /_emu/ is reached, besides TLSNames, addresses, localhost and names without a dot.
 	Hosts []string
 	// Clock measures every timeout of Rules. Nil means a clock.Adjustable, which /_emu/clock moves.
 	Clock clock.Clock
@@ -88,6 +96,8 @@ func (c Config) withDefaults() Config {
 		c.Media = []string{MediaAuto}
 	}
 	c.Advertise = filled(c.Advertise)
+	c.HTTPS = filled(c.HTTPS)
+	c.TLSNames = filled(c.TLSNames)
 	c.Hosts = filled(c.Hosts)
 	c.Apps = maps.Clone(c.Apps)
 	if len(c.Apps) == 0 {
@@ -128,6 +138,7 @@ func randomHex(n int) string {
 // addresses are the parsed settings that name addresses.
 type addresses struct {
 	listen    netip.AddrPort
+	https     []netip.AddrPort
 	media     []netip.AddrPort // nil means auto
 	advertise []netip.AddrPort
 	stun      netip.AddrPort // invalid means off
@@ -141,6 +152,13 @@ func (c Config) addresses() (addresses, error) {
 	}
 	if a.listen, err = parseListen("listen", c.Listen, DefaultListen); err != nil {
 		return a, err
+	}
+	for _, value := range c.HTTPS {
+		addr, err := parseListen("https", strings.TrimSpace(value), "127.0.0.1:443")
+		if err != nil {
+			return a, err
+		}
+		a.https = append(a.https, addr)
 	}
 	if c.STUN != STUNOff {
 		if a.stun, err = parseListen("stun", c.STUN, DefaultSTUN); err != nil {

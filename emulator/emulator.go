@@ -42,6 +42,7 @@ type Emulator struct {
 	// fixed after New
 	cfg      Config
 	listen   netip.AddrPort
+	secure   *secure
 	media    *sfu.SFU
 	accounts *account.Store
 	registry *session.Registry
@@ -80,7 +81,19 @@ func New(cfg Config) (*Emulator, error) {
 		socks.closeTCP()
 		return nil, errors.Join(err, socks.media.Close())
 	}
-	return build(cfg, socks, stun), nil
+	tls, err := openSecure(cfg, want.https)
+	if err != nil {
+		socks.closeTCP()
+		return nil, errors.Join(err, socks.media.Close(), closeSTUN(stun))
+	}
+	return build(cfg, socks, stun, tls), nil
+}
+
+func closeSTUN(server *stunserver.Server) error {
+	if server == nil {
+		return nil
+	}
+	return server.Close()
 }
 
 func openSTUN(want netip.AddrPort, log *slog.Logger) (*stunserver.Server, error) {
@@ -99,10 +112,11 @@ func openSTUN(want netip.AddrPort, log *slog.Logger) (*stunserver.Server, error)
 	return nil, err
 }
 
-func build(cfg Config, socks *sockets, stun *stunserver.Server) *Emulator {
+func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure) *Emulator {
 	e := &Emulator{
 		cfg:    cfg,
 		listen: socks.listen,
+		secure: tls,
 		media:  socks.media,
 		faults: fault.NewSet(),
 		stun:   stun,
@@ -117,24 +131,28 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server) *Emulator {
 		Accounts: e.accounts, Mode: cfg.Mode, Contract: cfg.Contract, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media,
 		Faults: faultRules{e.faults}, Logger: cfg.Logger,
 	})
-	e.demux = newDemux(socks.tcp, socks.media.ServeTCP, cfg.Logger)
+	e.demux = newDemux(socks.tcp[0].Addr(), cfg.Logger)
+	web := e.demux.web.give
+	e.demux.open(socks.tcp, entrance{web: web, stun: socks.media.ServeTCP, tls: tls.config, within: &entrance{web: web}})
+	e.demux.open(tls.listeners, entrance{tls: tls.config, within: &entrance{web: web}})
 	e.server = &http.Server{
 		Handler:           newFront(e),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
-		Protocols:         plainProtocols(),
+		Protocols:         protocols(),
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return e.ctx },
 	}
 	return e
 }
 
-// plainProtocols: the real service speaks HTTP/1.1 and HTTP/2 (contract 9.4), the latter here without TLS.
-func plainProtocols() *http.Protocols {
+// protocols: the real service speaks HTTP/1.1 and HTTP/2 (contract 9.4), the latter here without TLS as well.
+func protocols() *http.Protocols {
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
+	p.SetHTTP2(true)
 	p.SetUnencryptedHTTP2(true)
 	return p
 }
@@ -205,9 +223,7 @@ func (e *Emulator) closeAll() error {
 	e.cancel()
 	e.demux.close()
 	errs := []error{e.closeHTTP(), e.registry.Close(), e.media.Close()}
-	if e.stun != nil {
-		errs = append(errs, e.stun.Close())
-	}
+	errs = append(errs, closeSTUN(e.stun))
 	e.wg.Wait()
 	return errors.Join(errs...)
 }

@@ -55,7 +55,7 @@ type Config struct {
 	TURNKeys map[string]string // tokens by key id
 	// AnyAccount lets an account that is not in Accounts be used with any token (the dev mode).
 	AnyAccount bool
-	// Now is the clock of created and modified. Nil means time.Now.
+	// Now is the clock of created and modified, which are kept in microseconds. Nil means time.Now.
 	Now func() time.Time
 }
 
@@ -86,15 +86,16 @@ type item struct {
 
 // New makes a Store with the seeded items.
 func New(cfg Config) *Store {
-	s := &Store{accounts: cfg.Accounts, anyAccount: cfg.AnyAccount, now: cfg.Now}
-	if s.now == nil {
-		s.now = time.Now
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
+	s := &Store{accounts: cfg.Accounts, anyAccount: cfg.AnyAccount}
+	s.now = func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) }
 	for kind, seeds := range map[Kind]map[string]string{App: cfg.Apps, TURNKey: cfg.TURNKeys} {
 		l := &s.lists[kind]
 		l.items, l.deleted = make(map[string]*item, len(seeds)), map[string]bool{}
 		for id, secret := range seeds {
-			now := s.now().UTC()
+			now := s.now()
 			l.items[id] = &item{Item: Item{ID: id, Created: now, Modified: now}, secret: secret}
 			l.order = append(l.order, id)
 		}
@@ -178,7 +179,7 @@ func (l *list) of(account, id string) *item {
 
 // Create makes an item. Its secret, 64 characters, is given out here and never again.
 func (s *Store) Create(kind Kind, account, name string) (made Item, secret string, err error) {
-	now := s.now().UTC()
+	now := s.now()
 	made = Item{ID: randomHex(16), Name: name, Created: now, Modified: now}
 	secret = randomHex(32)
 	s.mu.Lock()
@@ -205,7 +206,7 @@ func (s *Store) Get(kind Kind, account, id string) (Item, bool) {
 
 // Rename changes an item's name; nil leaves it. Both count as a modification.
 func (s *Store) Rename(kind Kind, account, id string, name *string) (Item, bool) {
-	now := s.now().UTC()
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := s.lists[kind].of(account, id)

@@ -18,7 +18,7 @@ import (
 // errLocked means that another process holds the lock of the directory.
 var errLocked = errors.New("another process holds it")
 
-// ErrMemory is returned by Kept where the CA lives in memory.
+// ErrMemory is what Kept and Keep return where the CA lives, or would live, in memory.
 var ErrMemory = errors.New("the CA cannot be kept")
 
 // Config says for what names there is to be a certificate. The zero value is the standard names, in memory.
@@ -32,6 +32,8 @@ type Config struct {
 	Machine []string
 	// Logger gets a line when a CA is made or replaced, or cannot be kept. Nil means silence.
 	Logger *slog.Logger
+
+	keep bool // a directory that cannot be used is an error
 }
 
 // Source is where TLS listeners get their certificate from.
@@ -49,6 +51,13 @@ type Source struct {
 
 // Open opens or makes the CA. A name that cannot be in a certificate is an error, a directory that cannot be used is not.
 func Open(cfg Config) (*Source, error) { return open(cfg, time.Now) }
+
+// Keep is Open for those who want nothing but the CA of the directory: where it cannot be kept there, that is an error, which
+// wraps ErrMemory.
+func Keep(cfg Config) (*Source, error) {
+	cfg.keep = true
+	return open(cfg, time.Now)
+}
 
 func open(cfg Config, now func() time.Time) (*Source, error) {
 	if cfg.Logger == nil {
@@ -86,6 +95,9 @@ func (s *Source) openCA(cfg Config, need []string) (err error) {
 		if s.ca, s.kept = dir.authority(s.now(), need, cfg.Machine); s.kept == nil {
 			s.file = absolute(dir.path(caFile))
 			return nil
+		}
+		if cfg.keep {
+			return s.Kept()
 		}
 		cfg.Logger.Warn("the CA for HTTPS is kept in memory, so it is another one after the next start; --state-dir DIR names a "+
 			"directory that can be written", "dir", cfg.Dir, "error", s.kept)
@@ -130,6 +142,13 @@ func (s *Source) certificate() (*tls.Certificate, error) {
 	}
 	s.leaf = renewed
 	return s.leaf, nil
+}
+
+// Leaf is the certificate as it is at present.
+func (s *Source) Leaf() *x509.Certificate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leaf.Leaf
 }
 
 // CA is the certificate to trust, in PEM; nil for a certificate of the user's.

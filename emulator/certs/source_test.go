@@ -156,6 +156,9 @@ func TestDirectoryThatCannotBeWritten(t *testing.T) {
 	if !errors.Is(s.Kept(), ErrMemory) || s.File() != "" || s.CA() == nil || !slices.Contains(s.Names(), "laptop") {
 		t.Errorf("kept %v, file %q", s.Kept(), s.File())
 	}
+	if s, err := Keep(Config{Dir: filepath.Join(file, "state"), Logger: log.logger()}); s != nil || !errors.Is(err, ErrMemory) || log.take() != "" {
+		t.Errorf("one that must be kept: %v", err)
+	}
 	quiet := mustOpen(t, Config{Logger: log.logger()}, noon)
 	if text := log.take(); text != "" || !errors.Is(quiet.Kept(), ErrMemory) {
 		t.Errorf("without a directory: log %s", text)
@@ -342,5 +345,25 @@ func TestNamesThatNoCertificateCanHaveAreRefused(t *testing.T) {
 	}
 	if s, err := Open(Config{Machine: append(many, "*")}); err != nil || len(s.Names()) != maxNames {
 		t.Errorf("too many names of the machine: %d, %v", len(s.Names()), err)
+	}
+}
+
+func TestBundleAddsTheCAToWhatTheSystemTrusts(t *testing.T) {
+	dir := t.TempDir()
+	roots := filepath.Join(dir, "roots")
+	if err := os.WriteFile(roots, []byte("the system's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpen(t, Config{Dir: filepath.Join(dir, "state")}, noon)
+	want := "the system's\n" + string(s.CA())
+	for range 2 {
+		path, err := s.Bundle("", filepath.Join(dir, "none"), filepath.Join(dir, "state", bundleFile), roots)
+		text, readErr := os.ReadFile(path)
+		if err := errors.Join(err, readErr); err != nil || string(text) != want || path != filepath.Join(dir, "state", bundleFile) {
+			t.Errorf("%s: %q, %v", path, text, err)
+		}
+	}
+	if _, err := mustOpen(t, Config{}, noon).Bundle(); !errors.Is(err, ErrMemory) {
+		t.Errorf("in memory: %v", err)
 	}
 }
