@@ -115,6 +115,11 @@ func (t trust) text() string {
 	if strings.Contains(t.host, ":") {
 		at = "[" + t.host + "]:" + t.port
 	}
+	// A name suits those, too, that cannot verify an address, such as workerd.
+	name := at
+	if addr, err := netip.ParseAddr(t.host); err == nil && addr.IsLoopback() {
+		name = "localhost:" + t.port
+	}
 	address := t.host
 	if addr, err := netip.ParseAddr(t.host); err != nil || addr.Is6() {
 		address = "127.0.0.1"
@@ -132,7 +137,7 @@ func (t trust) text() string {
 	return `# What HTTPS to callsemu at ` + at + ` takes.  eval "$(callsemu env)"  sets the variables in a shell;
 # the other lines are to be copied.
 
-export CALLS_API_URL='https://` + at + `/v1'
+export CALLS_API_URL='https://` + name + `/v1'
 
 # Node.js; wrangler and miniflare hand it on to workerd
 export NODE_EXTRA_CA_CERTS=` + ca + `
@@ -162,8 +167,8 @@ export CURL_CA_BUNDLE=` + bundle + `
 # or for good, on Linux; for Firefox -d names the directory of its profile
 #   certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n callsemu -i ` + ca + `
 
-# workerd by itself, in its configuration: the network that fetches
-#   tlsOptions = (trustBrowserCas = true, trustedCertificates = [embed "` + t.ca + `"])
+# workerd by itself: copy the CA beside its configuration, and in that, in the network that fetches
+#   tlsOptions = (trustBrowserCas = true, trustedCertificates = [embed "` + filepath.Base(t.ca) + `"])
 `
 }
 

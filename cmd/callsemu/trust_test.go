@@ -40,7 +40,7 @@ func tellsWhomToTrust(t *testing.T, binary string) {
 	for name, want := range map[string]string{
 		"NODE_EXTRA_CA_CERTS": filepath.Join(dir, "ca.pem"), "SSL_CERT_FILE": filepath.Join(dir, "bundle.pem"),
 		"REQUESTS_CA_BUNDLE": filepath.Join(dir, "bundle.pem"), "CURL_CA_BUNDLE": filepath.Join(dir, "bundle.pem"),
-		"CALLS_API_URL": "https" + strings.TrimPrefix(s.baseURL, "http"),
+		"CALLS_API_URL": strings.Replace(s.baseURL, "http://127.0.0.1", "https://localhost", 1),
 	} {
 		if vars[name] != want {
 			t.Errorf("%s is %q, want %q", name, vars[name], want)

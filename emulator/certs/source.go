@@ -45,8 +45,9 @@ type Source struct {
 	names []string
 	now   func() time.Time
 
-	mu   sync.Mutex
-	leaf *tls.Certificate
+	mu    sync.Mutex
+	whole *tls.Certificate // for all names
+	named *tls.Certificate // for host names alone
 }
 
 // Open opens or makes the CA. A name that cannot be in a certificate is an error, a directory that cannot be used is not.
@@ -83,9 +84,21 @@ func open(cfg Config, now func() time.Time) (*Source, error) {
 			"names", strings.Join(left, ","))
 	}
 	s.names = atMost(need, slices.DeleteFunc(own, func(name string) bool { return slices.Contains(left, name) }), nil)
-	var err error
-	s.leaf, err = s.ca.issue(now(), s.names)
-	return s, err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s, s.issueLocked()
+}
+
+// issueLocked makes the certificates anew. A client that sends a host name gets one without addresses: BoringSSL, which is in
+// workerd, Bun and Electron, has no constraints on addresses and refuses a certificate to which they would apply. Needs
+// Source.mu.
+func (s *Source) issueLocked() (err error) {
+	hosts, _ := split(s.names)
+	if s.named, err = s.ca.issue(s.now(), hosts); err != nil {
+		return err
+	}
+	s.whole, err = s.ca.issue(s.now(), s.names)
+	return err
 }
 
 func (s *Source) openCA(cfg Config, need []string) (err error) {
@@ -119,36 +132,36 @@ func Load(certFile, keyFile string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Source{leaf: &pair, now: time.Now, kept: errors.New("the certificate is not callsemu's")}, nil
+	return &Source{whole: &pair, named: &pair, now: time.Now, kept: errors.New("the certificate is not callsemu's")}, nil
 }
 
 // TLS is a configuration for listeners, without ALPN. Its certificate is the right one at any time.
 func (s *Source) TLS() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.certificate() },
+		GetCertificate: s.certificate,
 	}
 }
 
-func (s *Source) certificate() (*tls.Certificate, error) {
+func (s *Source) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ca == nil || s.now().Add(renewBefore).Before(s.leaf.Leaf.NotAfter) {
-		return s.leaf, nil
+	if s.ca != nil && !s.now().Add(renewBefore).Before(s.whole.Leaf.NotAfter) {
+		if err := s.issueLocked(); err != nil {
+			return nil, err
+		}
 	}
-	renewed, err := s.ca.issue(s.now(), s.names)
-	if err != nil {
-		return nil, err
+	if hello == nil || hello.ServerName == "" { // a client sends no name for an address (RFC 6066 section 3)
+		return s.whole, nil
 	}
-	s.leaf = renewed
-	return s.leaf, nil
+	return s.named, nil
 }
 
-// Leaf is the certificate as it is at present.
+// Leaf is the certificate as it is at present, with all its names.
 func (s *Source) Leaf() *x509.Certificate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.leaf.Leaf
+	return s.whole.Leaf
 }
 
 // CA is the certificate to trust, in PEM; nil for a certificate of the user's.

@@ -290,6 +290,20 @@ func TestClientsThatTrustTheCAConnect(t *testing.T) {
 	}
 }
 
+// A certificate without addresses is one to which constraints on addresses do not apply: BoringSSL knows none.
+func TestClientsThatSendANameGetNoAddresses(t *testing.T) {
+	s, err := Open(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"": 2, "localhost": 0, "calls.test": 0} {
+		cert, err := s.TLS().GetCertificate(&tls.ClientHelloInfo{ServerName: name})
+		if err != nil || len(cert.Leaf.IPAddresses) != want || len(cert.Leaf.DNSNames) != 5 {
+			t.Errorf("%q: %v and %v, %v", name, cert.Leaf.DNSNames, cert.Leaf.IPAddresses, err)
+		}
+	}
+}
+
 func TestCertificateOfTheUsers(t *testing.T) {
 	a := mustAuthority(t)
 	pair, err := a.issue(time.Now(), []string{"localhost"})
