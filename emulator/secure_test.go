@@ -94,7 +94,8 @@ func TestHTTPSUnderEveryNameOnThePortOfHTTP(t *testing.T) {
 				t.Errorf("%s at %s: the zone answers %d", host, addr, a.status)
 			}
 		}
-		if _, err := two.Get("https://example.com/healthz"); err == nil {
+		if resp, err := two.Get("https://example.com/healthz"); err == nil {
+			_ = resp.Body.Close()
 			t.Errorf("%s is taken for example.com", addr)
 		}
 	}
