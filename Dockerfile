@@ -4,14 +4,16 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /callsemu ./cmd/callsemu
+RUN CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /callsemu ./cmd/callsemu && mkdir /state
 
 FROM scratch
 COPY --from=build /callsemu /callsemu
+# The CA for HTTPS; a volume mounted here keeps it.
+COPY --from=build --chown=65532:65532 /state /state
 USER 65532:65532
 # All of the container's addresses, not just its loopback, must answer: published ports and other
 # containers arrive at eth0.
-ENV CALLSEMU_LISTEN=0.0.0.0:1473 CALLSEMU_STUN=0.0.0.0:3478
+ENV CALLSEMU_LISTEN=0.0.0.0:1473 CALLSEMU_STUN=0.0.0.0:3478 CALLSEMU_STATE_DIR=/state
 EXPOSE 1473/tcp 1473/udp 3478/tcp 3478/udp
 HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=3 CMD ["/callsemu", "healthcheck"]
 ENTRYPOINT ["/callsemu"]

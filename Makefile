@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help test check unit e2e tools build lint bench fuzz soak compose-test dataload clean
+.PHONY: help test check unit tls-test e2e tools build lint bench fuzz soak compose-test dataload clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,14 +15,19 @@ test: ## everything: formatting, vet, tests with the race detector, fuzzing for 
 	$(MAKE) --no-print-directory check
 	$(MAKE) --no-print-directory unit
 	$(MAKE) --no-print-directory fuzz FUZZTIME=3s
+	$(MAKE) --no-print-directory tls-test
 	$(MAKE) --no-print-directory e2e
 
 check: ## gofmt and go vet
 	scripts/gofmt.sh
 	$(GO) vet ./...
 
-unit: ## the Go tests with the race detector
+unit: ## the Go tests with the race detector, and the account API with Cloudflare's Go SDK
 	CGO_ENABLED=1 $(GO) test -race ./...
+	cd conformance/sdk && CGO_ENABLED=1 $(GO) test -mod=mod -race ./... # a new dependency of ours is one of that module, too
+
+tls-test: ## HTTPS with every client that is installed, as callsemu env tells them; what the CA is not good for
+	scripts/tls-test.sh
 
 e2e: ## the browser tests (Chromium, Firefox, partytracks)
 	cd e2e && npm ci --no-audit --no-fund && npm test

@@ -39,6 +39,10 @@ const (
 	FixableEstimate Need = "bandwidth estimate that can be fixed"
 	// Explanations means that refusals say why in the header X-Emu-Explain; every answer is checked for it then.
 	Explanations Need = "refusals that explain themselves"
+	// AccountAPI means that the target's account API can be used with AccountID and AccountToken.
+	AccountAPI Need = "account API"
+	// TwoAccounts means that OtherAccountToken is there.
+	TwoAccounts Need = "token of another account"
 )
 
 // Case is one provable sentence of the contract.
@@ -68,6 +72,11 @@ type Target struct {
 	Has      []Need
 	HTTP     *http.Client      // nil means one of its own per case
 	Schema   *openapi.Document // nil loads it for every case
+
+	AccountURL        string // of the account API, ending in /client/v4; empty means that of an emulator at BaseURL
+	AccountID         string
+	AccountToken      string // an API token of the account
+	OtherAccountToken string // an API token that is not the account's; empty for none
 }
 
 // Applies says whether the case means anything on the target.

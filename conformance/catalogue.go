@@ -1,5 +1,7 @@
 package conformance
 
+import "strconv"
+
 // Row is one error of the API as a client sees it. Item rows have no status: they stand inside an HTTP 200.
 type Row struct {
 	ID     string // code, status and what tells it apart
@@ -62,6 +64,21 @@ var rows = []Row{
 	{"update_track_error", "update_track_error", 0, "", "contract 1.5"},
 	{"update_track_error not simulcast", "update_track_error", 0, "The track is not configured for simulcast, no updates applicable.", "contract 1.5"},
 	{"close_track_error", "close_track_error", 0, "Track doesn't exist or was already closed", "contract 1.6"},
+	{"9106/400 account", "9106", 400, "Missing X-Auth-Key, X-Auth-Email or Authorization headers", "contract 8"},
+	{"10000/401 account", "10000", 401, "Authentication error", "contract 8"},
+	{"10002/403 account", "10002", 403, "Authorization failure", "contract 8"},
+	{"7003/404 account", "7003", 404, "", "contract 8"},
+	{"7001/405 account", "7001", 405, "", "contract 8"},
+	{"6007/400 account", "", 400, "", "contract 8; the code is not recorded"},
+	{"413 account", "", 413, "", "contract 6, 8; the code is not recorded"},
+	{"20007/404 account", "20007", 404, "", "contract 8"},
+	{"20008/404 account", "20008", 404, "", "contract 8"},
+}
+
+// number is the code of a row of the account API.
+func (r Row) number() int {
+	n, _ := strconv.Atoi(r.Code) // the table has numbers there
+	return n
 }
 
 // Rows lists the errors that cases can name in Case.Codes.

@@ -173,14 +173,19 @@ func (t *T) checkRequest(c call, request *http.Request, body []byte) {
 		return
 	}
 	t.called[operationID(t.schema, c.Method, t.path(c))] = true
-	err := t.schema.ValidateRequest(c.Method, t.path(c), request.Header, body)
+	t.compareRequest(c.Method+" "+c.Path, t.schema.ValidateRequest(c.Method, t.path(c), request.Header, body), c.Malformed, c.Blind)
+}
+
+// compareRequest holds what the schema says of a request against what the case means it to be: malformed, malformed in a
+// way that the schema is blind to, or valid.
+func (t *T) compareRequest(request string, err error, malformed, blind string) {
 	switch {
-	case c.Malformed != "" && err == nil:
-		t.Errorf("the schema accepts a request that is malformed (%s): %s", c.Malformed, short(body))
-	case c.Malformed == "" && c.Blind == "" && err != nil:
-		t.Errorf("the schema refuses a request that is meant to be valid: %v\n\t%s", err, short(body))
-	case c.Blind != "" && err != nil:
-		t.Errorf("the schema sees a fault that it is said not to see (%s): %v", c.Blind, err)
+	case malformed != "" && err == nil:
+		t.Errorf("%s: the schema accepts a request that is malformed (%s)", request, malformed)
+	case malformed == "" && blind == "" && err != nil:
+		t.Errorf("%s: the schema refuses a request that is meant to be valid: %v", request, err)
+	case blind != "" && err != nil:
+		t.Errorf("%s: the schema sees a fault that it is said not to see (%s): %v", request, blind, err)
 	}
 }
 

@@ -37,7 +37,8 @@ func TestContract(t *testing.T) {
 	}
 	target = probed(t, target)
 	if !given && (!target.Emulator || !slices.Equal(target.Has, []conformance.Need{
-		conformance.TCPMedia, conformance.FixableEstimate, conformance.MovableClock, conformance.Explanations, conformance.OpenApps,
+		conformance.TCPMedia, conformance.AccountAPI, conformance.FixableEstimate, conformance.MovableClock, conformance.Explanations,
+		conformance.OpenApps,
 	})) {
 		t.Errorf("the emulator in dev mode is taken for %+v", target)
 	}
@@ -46,12 +47,17 @@ func TestContract(t *testing.T) {
 
 // TestContractInRealMode runs the cases that need an emulator which serves seeded apps only.
 func TestContractInRealMode(t *testing.T) {
-	target := probed(t, inProcess(t, func(c *emulator.Config) { c.Mode = realMode }))
-	if !target.Emulator || !slices.Contains(target.Has, conformance.SeededApps) {
+	target := inProcess(t, func(c *emulator.Config) {
+		c.Mode = realMode
+		c.Accounts = map[string]string{"first": "first-token", "other": "other-token"}
+	})
+	target.OtherAccountToken = "other-token"
+	target = probed(t, target)
+	if !target.Emulator || !slices.Contains(target.Has, conformance.SeededApps) || !slices.Contains(target.Has, conformance.TwoAccounts) {
 		t.Fatalf("the emulator in real mode is taken for %+v", target)
 	}
 	run(t, target, false, slices.DeleteFunc(conformance.Cases(), func(c conformance.Case) bool {
-		return !slices.Contains(c.Needs, conformance.SeededApps)
+		return !slices.Contains(c.Needs, conformance.SeededApps) && !slices.Contains(c.Needs, conformance.AccountAPI)
 	}))
 }
 
@@ -89,6 +95,7 @@ func run(t *testing.T, target conformance.Target, given bool, cases []conformanc
 func targetOfEnvironment() (conformance.Target, bool) {
 	target := conformance.Target{
 		BaseURL: os.Getenv("CALLS_BASE_URL"), AppID: os.Getenv("CALLS_APP_ID"), Secret: os.Getenv("CALLS_APP_SECRET"),
+		AccountURL: os.Getenv("CALLS_ACCOUNT_URL"), AccountID: os.Getenv("CALLS_ACCOUNT_ID"), AccountToken: os.Getenv("CALLS_ACCOUNT_TOKEN"),
 	}
 	return target, target.BaseURL != "" && target.AppID != "" && target.Secret != ""
 }
@@ -108,7 +115,8 @@ const realMode = 1
 
 func inProcess(t *testing.T, edit func(*emulator.Config)) conformance.Target {
 	e := emulator.RunT(quiet{t}, edit)
-	return conformance.Target{BaseURL: e.BaseURL(), AppID: e.AppID(), Secret: e.Secret()}
+	return conformance.Target{BaseURL: e.BaseURL(), AppID: e.AppID(), Secret: e.Secret(),
+		AccountID: e.AccountID(), AccountToken: e.AccountToken()}
 }
 
 // quiet keeps the emulator's log out of the suite's, which has every exchange already.
@@ -179,6 +187,11 @@ func TestEveryCodeOfTheSchemaHasARow(t *testing.T) {
 			listed = append(listed, codesOf(media.Schema.Value)...)
 		}
 	}
+	for name, code := range accountCodes(components) {
+		if !known[code] && code != "403" && code != "500" && code != "6007" && code != "413" {
+			t.Errorf("no row of the suite has the code %s of %s", code, name)
+		}
+	}
 	if len(listed) < 15 {
 		t.Fatalf("openapi.yaml lists only the codes %v", listed)
 	}
@@ -203,6 +216,23 @@ func codesOf(schema *openapi3.Schema) (codes []string) {
 	return codes
 }
 
+// accountCodes are the codes that the answers of the account API list, by answer and place.
+func accountCodes(components *openapi3.Components) map[string]string {
+	codes := map[string]string{}
+	for name, response := range components.Responses {
+		media := response.Value.Content["application/json"]
+		if media == nil || !strings.HasPrefix(name, "Account") {
+			continue
+		}
+		for _, part := range media.Schema.Value.AllOf[1:] {
+			for i, code := range part.Value.Properties["errors"].Value.Items.Value.Properties["code"].Value.Enum {
+				codes[fmt.Sprint(name, i)] = fmt.Sprint(code)
+			}
+		}
+	}
+	return codes
+}
+
 func TestEveryOperationHasACase(t *testing.T) {
 	covered := map[string]bool{}
 	for _, c := range conformance.Cases() {
@@ -211,7 +241,7 @@ func TestEveryOperationHasACase(t *testing.T) {
 		}
 	}
 	for path, item := range loadSchema(t).Spec().Paths.Map() {
-		if !strings.HasPrefix(path, "/apps/") {
+		if !strings.HasPrefix(path, "/apps/") && !strings.HasPrefix(path, "/client/v4/") {
 			continue // the emulator's own zone is no part of the contract
 		}
 		for _, op := range item.Operations() {

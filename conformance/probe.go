@@ -11,7 +11,7 @@ import (
 )
 
 // Probe finds out what the target is: an emulator or not, open to unknown apps or not, with a clock to move or not, with
-// media over TCP or not.
+// media over TCP or not, and whether its account API can be used.
 // It makes one app in an emulator's dev mode, and one session there.
 func Probe(ctx context.Context, target Target) (Target, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
@@ -55,6 +55,25 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 			break
 		}
 	}
+	return probeAccount(ctx, target)
+}
+
+// probeAccount finds out whether the account API can be used. An emulator that is open to unknown apps is open to unknown
+// accounts as well.
+func probeAccount(ctx context.Context, target Target) (Target, error) {
+	if target.AccountID == "" && slices.Contains(target.Has, OpenApps) {
+		target.AccountID, target.AccountToken = strings.Repeat("7", 32), "probe"
+	}
+	status, _, _, err := askAs(ctx, target, target.AccountToken, http.MethodGet, target.accountURL()+"/accounts/"+target.AccountID+"/calls/apps")
+	if err != nil {
+		return target, err
+	}
+	if status == http.StatusOK {
+		target.Has = append(target.Has, AccountAPI)
+		if target.OtherAccountToken != "" {
+			target.Has = append(target.Has, TwoAccounts)
+		}
+	}
 	slices.Sort(target.Has)
 	return target, nil
 }
@@ -65,11 +84,15 @@ func ask(ctx context.Context, target Target, method, url string) (status int, bo
 }
 
 func askAll(ctx context.Context, target Target, method, url string) (status int, header http.Header, body []byte, err error) {
+	return askAs(ctx, target, "probe", method, url)
+}
+
+func askAs(ctx context.Context, target Target, token, method, url string) (status int, header http.Header, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("conformance: probe: %w", err)
 	}
-	request.Header.Set("Authorization", "Bearer probe")
+	request.Header.Set("Authorization", "Bearer "+token)
 	client := target.HTTP
 	if client == nil {
 		transport := &http.Transport{}

@@ -28,6 +28,7 @@ type call struct {
 	app       *session.App
 	token     string // the caller's; to be hidden
 	sessionID string // from the path, or the new one
+	envelope  bool   // answers in the account API's form
 }
 
 // explained is an answer of status 200 that knows why items of it failed.
@@ -124,19 +125,27 @@ func (f *front) begin(r *http.Request) *call {
 }
 
 func (c *call) run(serve endpoint) (status int, body any, err error) {
+	return c.guarded(func() (int, any, error) {
+		var err error
+		if c.token, err = bearer(c.request); err != nil {
+			return 0, nil, err
+		}
+		if c.app, err = c.front.registry.Authorize(mux.Vars(c.request)["appId"], c.token); err != nil {
+			return 0, nil, err
+		}
+		return serve(c)
+	})
+}
+
+// guarded makes an error of a panic.
+func (c *call) guarded(serve func() (int, any, error)) (status int, body any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 			c.front.log.Error("panic", "value", p, "stack", string(debug.Stack()))
 		}
 	}()
-	if c.token, err = bearer(c.request); err != nil {
-		return 0, nil, err
-	}
-	if c.app, err = c.front.registry.Authorize(mux.Vars(c.request)["appId"], c.token); err != nil {
-		return 0, nil, err
-	}
-	return serve(c)
+	return serve()
 }
 
 // bearer reads the token; the scheme is compared without case (contract 9.2).
@@ -171,6 +180,9 @@ func (c *call) finish(w http.ResponseWriter, status int, body any, err error) {
 	refused := c.refusal(err)
 	if refused != nil {
 		status, body = refused.Status, refused
+		if c.envelope {
+			body = refused.Envelope()
+		}
 	}
 	var text bytes.Buffer
 	if err := json.NewEncoder(&text).Encode(body); err != nil {
@@ -225,7 +237,7 @@ func (c *call) log(status int, refused *wire.Error, why []string) {
 		slog.String("path", hideSecrets(c.request.URL.Path, c.token)),
 		slog.Int("status", status),
 		slog.Duration("took", time.Since(c.began).Round(time.Microsecond)),
-		slog.String("session", c.sessionID),
+		slog.String("session", hideSecrets(c.sessionID, c.token)),
 	}
 	level := slog.LevelInfo
 	if refused != nil {
@@ -240,6 +252,6 @@ func (c *call) log(status int, refused *wire.Error, why []string) {
 		return
 	}
 	for _, w := range why {
-		c.front.log.LogAttrs(ctx, slog.LevelWarn, "item failed", slog.String("session", c.sessionID), slog.String("why", w))
+		c.front.log.LogAttrs(ctx, slog.LevelWarn, "item failed", slog.String("session", hideSecrets(c.sessionID, c.token)), slog.String("why", w))
 	}
 }

@@ -36,6 +36,14 @@ type Config struct {
 	// Listen is the IP:PORT of the API and of ICE over TCP; port 0 picks a free one. Empty means DefaultListen.
 	// 127.0.0.1 covers [::1] with the same port, where that exists.
 	Listen string
+	// HTTPS holds IP:PORT of more listeners, for HTTPS alone, such as 0.0.0.0:443. HTTPS is served at Listen in any case.
+	HTTPS []string
+	// TLSNames are names and addresses for which there is to be a certificate, besides the machine's and the service's own.
+	TLSNames []string
+	// TLSCert and TLSKey are PEM files with a certificate chain and its key to use instead of a CA of callsemu's.
+	TLSCert, TLSKey string
+	// StateDir is where the CA is kept, made if it is not there. Empty keeps it in memory.
+	StateDir string
 	// Media holds MediaAuto, or one IP[:PORT] per UDP socket; without a port, or with 0, the API's port number is
 	// used. Empty means MediaAuto.
 	Media []string
@@ -50,11 +58,14 @@ type Config struct {
 	Contract session.Contract
 	// Apps holds the secrets of the seeded apps by app id. When it is empty, one app is made up; see AppID, Secret.
 	Apps map[string]string
+	// Accounts holds the API tokens of the accounts whose apps and TURN keys can be managed, by account id. When it is empty,
+	// one account is made up; see AccountID, AccountToken. In dev mode any other account is open to any token.
+	Accounts map[string]string
 	// Rules holds limits and timeouts; the zero value takes the contract's.
 	Rules session.Rules
 	// HideEmu leaves out everything under /_emu/, which lies outside the contract.
 	HideEmu bool
-	// Hosts are names under which /_emu/ is reached, besides addresses, localhost and names without a dot.
+	// Hosts are names under which /_emu/ is reached, besides TLSNames, addresses, localhost and names without a dot.
 	Hosts []string
 	// Clock measures every timeout of Rules. Nil means a clock.Adjustable, which /_emu/clock moves.
 	Clock clock.Clock
@@ -85,10 +96,16 @@ func (c Config) withDefaults() Config {
 		c.Media = []string{MediaAuto}
 	}
 	c.Advertise = filled(c.Advertise)
+	c.HTTPS = filled(c.HTTPS)
+	c.TLSNames = filled(c.TLSNames)
 	c.Hosts = filled(c.Hosts)
 	c.Apps = maps.Clone(c.Apps)
 	if len(c.Apps) == 0 {
 		c.Apps = map[string]string{randomHex(16): randomHex(32)}
+	}
+	c.Accounts = maps.Clone(c.Accounts)
+	if len(c.Accounts) == 0 {
+		c.Accounts = map[string]string{randomHex(16): randomHex(20)}
 	}
 	if c.Clock == nil {
 		c.Clock = clock.NewAdjustable()
@@ -121,6 +138,7 @@ func randomHex(n int) string {
 // addresses are the parsed settings that name addresses.
 type addresses struct {
 	listen    netip.AddrPort
+	https     []netip.AddrPort
 	media     []netip.AddrPort // nil means auto
 	advertise []netip.AddrPort
 	stun      netip.AddrPort // invalid means off
@@ -134,6 +152,13 @@ func (c Config) addresses() (addresses, error) {
 	}
 	if a.listen, err = parseListen("listen", c.Listen, DefaultListen); err != nil {
 		return a, err
+	}
+	for _, value := range c.HTTPS {
+		addr, err := parseListen("https", strings.TrimSpace(value), "127.0.0.1:443")
+		if err != nil {
+			return a, err
+		}
+		a.https = append(a.https, addr)
 	}
 	if c.STUN != STUNOff {
 		if a.stun, err = parseListen("stun", c.STUN, DefaultSTUN); err != nil {
@@ -202,6 +227,15 @@ func parseAddresses(setting string, values []string, most int) ([]netip.AddrPort
 		list = append(list, addr)
 	}
 	return list, nil
+}
+
+// ParseAccount reads ID:TOKEN.
+func ParseAccount(s string) (id, token string, err error) {
+	id, token, found := strings.Cut(s, ":")
+	if !found || token == "" || !accountIDs.MatchString(id) {
+		return "", "", errors.New("not ID:TOKEN with an id of at most 32 letters, digits, - and _")
+	}
+	return id, token, nil
 }
 
 // appIDs are the ids that clients can put into a path unescaped.

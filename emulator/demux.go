@@ -1,19 +1,23 @@
 package emulator
 
 import (
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
 const (
-	// firstByteWait is how long a connection may stay silent. Browsers open connections ahead of need and leave them
-	// silent; closing those costs them nothing.
+	// firstByteWait is how long a connection may stay silent, and how long a TLS handshake may take. Browsers open
+	// connections ahead of need and leave them silent; closing those costs them nothing.
 	firstByteWait = 5 * time.Second
-	// maxUnclassified bounds the connections whose first byte has not come. When all places are taken, new
-	// connections wait in the kernel's queue, at most firstByteWait.
+	// maxUnclassified bounds the connections of which it is not known yet who takes them. When all places are taken, new
+	// connections wait in the kernel's queue.
 	maxUnclassified = 256
 	// acceptPause follows an accept error that is not the listener's end, such as too many open files.
 	acceptPause = 50 * time.Millisecond
@@ -22,58 +26,84 @@ const (
 // tlsHandshake is the first byte of a TLS ClientHello record (RFC 8446 section 5.1).
 const tlsHandshake = 0x16
 
+// webProtocols are the names of HTTP in ALPN (RFC 7301), the preferred one first.
+var webProtocols = []string{"h2", "http/1.1"}
+
 // protocol is what the first byte of a connection tells.
 type protocol int
 
 const (
 	protocolUnknown protocol = iota
 	protocolHTTP
-	protocolICE
+	protocolSTUN
+	protocolTLS
 )
 
-// classify tells HTTP from ICE over TCP. A request line, the preface of HTTP/2 included, starts with an upper-case
-// letter. RFC 4571 frames start with the length's high byte, and what ICE sends first, a Binding request, is far
-// shorter than 512 bytes.
+// classify tells HTTP from STUN, which ICE and TURN begin with, and from TLS. A request line, the preface of HTTP/2
+// included, starts with an upper-case letter. A STUN request starts with 0 or 1; so does an RFC 4571 frame, whose length
+// stands first: what ICE sends first is far shorter than 512 bytes.
 func classify(first byte) protocol {
 	switch {
 	case first >= 'A' && first <= 'Z':
 		return protocolHTTP
 	case first <= 1:
-		return protocolICE
+		return protocolSTUN
+	case first == tlsHandshake:
+		return protocolTLS
 	default:
 		return protocolUnknown
 	}
 }
 
-// demux accepts the connections of all TCP listeners and gives each to HTTP or to ICE. It owns one goroutine per
-// listener and one per connection that has not been classified.
+// entrance says who takes the connections of a listener, by the protocol that they begin with. What has no taker is
+// refused. A taker may begin work, but returns at once.
+type entrance struct {
+	web  func(net.Conn)
+	stun func(net.Conn)
+	tls  *tls.Config // nil refuses TLS
+	// within is for what is spoken inside TLS: HTTP where ALPN says so, otherwise as the first byte tells.
+	within *entrance
+}
+
+// door is a listener with its entrance.
+type door struct {
+	net.Listener
+	entrance
+}
+
+// demux accepts the connections of all doors and gives each to its taker. It owns one goroutine per door and one per
+// connection whose taker is not known yet.
 type demux struct {
-	// fixed after construction
-	listeners []net.Listener
-	web       *handoff
-	ice       func(net.Conn) // takes the connection and returns at once
-	log       *slog.Logger
-	wait      time.Duration // firstByteWait, shorter in tests
-	places    chan struct{}
-	closing   chan struct{}
-	wg        sync.WaitGroup
+	// fixed before start
+	doors   []door
+	web     *handoff // what the HTTP server accepts from
+	log     *slog.Logger
+	wait    time.Duration // firstByteWait, shorter in tests
+	places  chan struct{}
+	closing chan struct{}
+	wg      sync.WaitGroup
 
 	mu      sync.Mutex
 	started bool
 	closed  bool
-	silent  map[net.Conn]struct{} // connections whose first byte is awaited
+	silent  map[net.Conn]struct{} // connections whose taker is not known yet
 }
 
-func newDemux(listeners []net.Listener, ice func(net.Conn), log *slog.Logger) *demux {
+func newDemux(addr net.Addr, log *slog.Logger) *demux {
 	return &demux{
-		listeners: listeners,
-		web:       newHandoff(listeners[0].Addr()),
-		ice:       ice,
-		log:       log,
-		wait:      firstByteWait,
-		places:    make(chan struct{}, maxUnclassified),
-		closing:   make(chan struct{}),
-		silent:    make(map[net.Conn]struct{}),
+		web:     newHandoff(addr),
+		log:     log,
+		wait:    firstByteWait,
+		places:  make(chan struct{}, maxUnclassified),
+		closing: make(chan struct{}),
+		silent:  make(map[net.Conn]struct{}),
+	}
+}
+
+// open adds listeners that share an entrance; before start.
+func (d *demux) open(listeners []net.Listener, to entrance) {
+	for _, ln := range listeners {
+		d.doors = append(d.doors, door{ln, to})
 	}
 }
 
@@ -85,19 +115,19 @@ func (d *demux) start() {
 		return
 	}
 	d.started = true
-	for _, ln := range d.listeners {
-		d.wg.Go(func() { d.accept(ln) })
+	for _, at := range d.doors {
+		d.wg.Go(func() { d.accept(at) })
 	}
 }
 
-func (d *demux) accept(ln net.Listener) {
+func (d *demux) accept(at door) {
 	for {
-		conn, err := ln.Accept()
+		conn, err := at.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			d.log.Warn("accept", "listener", ln.Addr().String(), "error", err)
+			d.log.Warn("accept", "listener", at.Addr().String(), "error", err)
 			if !d.pause() {
 				return
 			}
@@ -105,7 +135,7 @@ func (d *demux) accept(ln net.Listener) {
 			_ = conn.Close()
 			return
 		default:
-			d.wg.Go(func() { d.route(conn) })
+			d.wg.Go(func() { d.route(conn, &at.entrance) })
 		}
 	}
 }
@@ -146,44 +176,95 @@ func (d *demux) release(conn net.Conn) {
 	<-d.places
 }
 
-func (d *demux) route(conn net.Conn) {
-	first, err := d.readFirst(conn)
+// route finds out who takes a connection and hands it over.
+func (d *demux) route(conn net.Conn, to *entrance) {
+	whole, take, err := d.admitted(conn, to)
 	d.release(conn)
 	if err != nil {
-		d.log.Debug("connection closed before its first byte", "remote", conn.RemoteAddr().String(), "error", err)
 		_ = conn.Close()
+		d.explain(conn, err)
 		return
 	}
-	whole := &peeked{Conn: conn, first: first}
-	switch classify(first) {
-	case protocolHTTP:
-		d.web.give(whole)
-	case protocolICE:
-		d.ice(whole)
-	default:
-		d.refuse(conn, first)
-	}
+	take(whole)
 }
 
-func (d *demux) readFirst(conn net.Conn) (byte, error) {
+// admitted returns the connection as its taker is to have it, which is decrypted where it speaks TLS.
+func (d *demux) admitted(conn net.Conn, to *entrance) (whole net.Conn, take func(net.Conn), err error) {
+	whole, spoken, err := d.listenIn(conn)
+	if err != nil {
+		return nil, nil, err
+	}
+	if spoken == protocolTLS && to.tls != nil {
+		secure := tls.Server(whole, to.tls)
+		if err := d.shakeHands(secure); err != nil {
+			return nil, nil, err
+		}
+		if agreed := secure.ConnectionState().NegotiatedProtocol; slices.Contains(webProtocols, agreed) {
+			return secure, to.within.web, nil // the *tls.Conn itself, which the HTTP server wants for HTTP/2
+		}
+		return d.admitted(secure, to.within)
+	}
+	if take = map[protocol]func(net.Conn){protocolHTTP: to.web, protocolSTUN: to.stun}[spoken]; take == nil {
+		return nil, nil, refusedProtocol{spoken, to}
+	}
+	return whole, take, nil
+}
+
+// listenIn waits for the first byte and tells the protocol by it. The connection that it returns begins with that byte.
+func (d *demux) listenIn(conn net.Conn) (whole net.Conn, spoken protocol, err error) {
 	if err := conn.SetReadDeadline(time.Now().Add(d.wait)); err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	var first [1]byte
 	if _, err := conn.Read(first[:]); err != nil {
-		return 0, err
+		return nil, 0, fmt.Errorf("before the first byte: %w", err)
 	}
-	return first[0], conn.SetReadDeadline(time.Time{})
+	return &peeked{Conn: conn, first: first[0]}, classify(first[0]), conn.SetReadDeadline(time.Time{})
 }
 
-func (d *demux) refuse(conn net.Conn, first byte) {
-	if first == tlsHandshake {
-		d.log.Warn("a TLS client reached the plain HTTP port; use a base URL that begins with http://",
-			"remote", conn.RemoteAddr().String())
-	} else {
-		d.log.Debug("neither HTTP nor ICE over TCP", "remote", conn.RemoteAddr().String(), "first", first)
+func (d *demux) shakeHands(conn *tls.Conn) error {
+	if err := conn.SetDeadline(time.Now().Add(d.wait)); err != nil {
+		return err
 	}
-	_ = conn.Close()
+	if err := conn.Handshake(); err != nil { // close ends it by closing the connection
+		return handshakeError{err}
+	}
+	return conn.SetDeadline(time.Time{})
+}
+
+// refusedProtocol means that an entrance has no taker for what came.
+type refusedProtocol struct {
+	spoken protocol
+	at     *entrance
+}
+
+func (r refusedProtocol) Error() string { return "no such protocol is spoken here" }
+
+// handshakeError is what ended a TLS handshake.
+type handshakeError struct{ error }
+
+func (e handshakeError) Unwrap() error { return e.error }
+
+// distrusts tells the alerts by which clients refuse a certificate (RFC 8446 section 6.2): bad_certificate,
+// certificate_unknown and unknown_ca. Their type is not exported.
+func (e handshakeError) distrusts() bool {
+	text := e.Error()
+	return strings.HasPrefix(text, "remote error: ") && strings.Contains(text, "certificate")
+}
+
+// explain logs why a connection was closed; in words where its user can do something about it.
+func (d *demux) explain(conn net.Conn, err error) {
+	remote := conn.RemoteAddr().String()
+	var refused refusedProtocol
+	var shaken handshakeError
+	switch {
+	case errors.As(err, &shaken) && shaken.distrusts():
+		d.log.Warn("a client does not trust the certificate; callsemu env tells how to trust its CA", "remote", remote, "error", err)
+	case errors.As(err, &refused) && refused.spoken == protocolHTTP && refused.at.tls != nil:
+		d.log.Warn("a client spoke plain HTTP to a port that is for HTTPS alone; use a URL that begins with https://", "remote", remote)
+	default:
+		d.log.Debug("connection closed", "remote", remote, "error", err)
+	}
 }
 
 // close stops accepting, closes the connections not yet classified and joins every goroutine. Connections already
@@ -200,8 +281,8 @@ func (d *demux) close() {
 	if first {
 		close(d.closing)
 		_ = d.web.Close()
-		for _, ln := range d.listeners {
-			_ = ln.Close()
+		for _, at := range d.doors {
+			_ = at.Close()
 		}
 		for _, conn := range silent {
 			_ = conn.Close()

@@ -28,7 +28,7 @@ func always(Config) bool { return true }
 // than `dev` are exactly the rows that offInReal ends.
 var deviations = []Deviation{
 	{"DEV-1", "any app id with any bearer token is accepted", offInReal, inDev},
-	{"DEV-2", "plain HTTP instead of HTTPS", "a TLS proxy in front", always},
+	{"DEV-2", "plain HTTP beside HTTPS", "nothing; a base URL that begins with https:// does without it", always},
 	{"DEV-3", "`/healthz` and `/readyz` beside the API", "nothing; they lie outside the API's paths", always},
 	{"DEV-4", "the `/_emu/` zone", "`--emu off`", func(c Config) bool { return !c.HideEmu }},
 	{"DEV-5", "up to six candidates are offered, ICE over TCP among them", offInReal + ": the first UDP address alone", inDev},
@@ -36,6 +36,7 @@ var deviations = []Deviation{
 	{"DEV-7", "refusals explain themselves in the header `X-Emu-Explain`", offInReal + ": in the log alone", inDev},
 	{"DEV-8", "adapters may dial this machine (once adapters are emulated)", offInReal, inDev},
 	{"DEV-9", "TURN relays to any peer (once TURN is emulated)", offInReal, inDev},
+	{"DEV-10", "any account is open to any API token (`/client/v4/accounts/`)", offInReal, inDev},
 }
 
 // deviates reports whether the deviation of that id is in force.

@@ -3,12 +3,15 @@
 //
 // # The path of a request
 //
-// A TCP connection is told apart by its first byte (demux.go): ICE over TCP goes to package sfu, HTTP to the front. The
-// front (front.go) finds the row of the routes table; one generic adapter (call.go) checks header, app and secret,
+// A TCP connection is told apart by its first byte (demux.go): ICE over TCP goes to package sfu, HTTP to the front, by way
+// of TLS where that came first (secure.go). The front (front.go) finds the row of the routes table; one generic adapter (call.go) checks header, app and secret,
 // bounds and decodes the body, runs Validate, calls the session.Registry, encodes once and logs one line. The order is
 // that of contract 1.0. Anything that a browser's page may call carries CORS headers (contract 9.1); the /_emu/ zone,
 // /healthz and /readyz do not. Why a call or an item was refused goes into the log and the header X-Emu-Explain
 // (explain.go), never into the body.
+//
+// The account API (accounts.go) goes the same way with credentials of its own, the v4 envelope around its answers, and no
+// CORS; it changes the account.Store of which the Registry asks whether a token is an app's.
 //
 // The zone /_emu/ (zone*.go) is another world: its own guard, strict JSON, its own OpenAPI file. It reads and moves the
 // Registry, the clock and the rules of package fault. What the emulator does unlike the real service is one table
@@ -17,7 +20,7 @@
 // # Ownership
 //
 //	Emulator  the HTTP server's loop and the self-test; holds the listeners and closes everything in reverse order
-//	demux     one goroutine per TCP listener, one per connection whose first byte has not come (at most 256)
+//	demux     one goroutine per TCP listener, one per connection of which it is not known yet who takes it (at most 256)
 //
 // net/http owns one goroutine per connection; Close cancels their requests' context and waits for them 400 ms.
 // Everything that Close waits for ends by itself when its socket or its context does, so Close takes less than a second.
@@ -35,5 +38,6 @@
 // # What it does not do
 //
 // It has no rule of the API: apps, sessions and timeouts are package session's, media is package sfu's, the texts and
-// statuses of errors are package wire's. It reads no environment and no file, and writes nothing but its log.
+// statuses of errors are package wire's. It reads no environment, and no file but those of Config.TLSCert and
+// Config.StateDir; it writes nothing but its log and, through package certs, the CA into Config.StateDir.
 package emulator

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/callsemu/callsemu/emulator/account"
 	"github.com/callsemu/callsemu/emulator/fault"
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/sfu"
@@ -41,7 +42,9 @@ type Emulator struct {
 	// fixed after New
 	cfg      Config
 	listen   netip.AddrPort
+	secure   *secure
 	media    *sfu.SFU
+	accounts *account.Store
 	registry *session.Registry
 	faults   *fault.Set
 	stun     *stunserver.Server // nil when off
@@ -78,7 +81,19 @@ func New(cfg Config) (*Emulator, error) {
 		socks.closeTCP()
 		return nil, errors.Join(err, socks.media.Close())
 	}
-	return build(cfg, socks, stun), nil
+	tls, err := openSecure(cfg, want.https)
+	if err != nil {
+		socks.closeTCP()
+		return nil, errors.Join(err, socks.media.Close(), closeSTUN(stun))
+	}
+	return build(cfg, socks, stun, tls), nil
+}
+
+func closeSTUN(server *stunserver.Server) error {
+	if server == nil {
+		return nil
+	}
+	return server.Close()
 }
 
 func openSTUN(want netip.AddrPort, log *slog.Logger) (*stunserver.Server, error) {
@@ -97,10 +112,11 @@ func openSTUN(want netip.AddrPort, log *slog.Logger) (*stunserver.Server, error)
 	return nil, err
 }
 
-func build(cfg Config, socks *sockets, stun *stunserver.Server) *Emulator {
+func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure) *Emulator {
 	e := &Emulator{
 		cfg:    cfg,
 		listen: socks.listen,
+		secure: tls,
 		media:  socks.media,
 		faults: fault.NewSet(),
 		stun:   stun,
@@ -108,28 +124,35 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server) *Emulator {
 		offers: socks.advertise,
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.accounts = account.New(account.Config{
+		Accounts: cfg.Accounts, Apps: cfg.Apps, AnyAccount: cfg.deviates("DEV-10"), Now: cfg.Clock.Now,
+	})
 	e.registry = session.NewRegistry(session.Config{
-		Apps: cfg.Apps, Mode: cfg.Mode, Contract: cfg.Contract, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media,
+		Accounts: e.accounts, Mode: cfg.Mode, Contract: cfg.Contract, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media,
 		Faults: faultRules{e.faults}, Logger: cfg.Logger,
 	})
-	e.demux = newDemux(socks.tcp, socks.media.ServeTCP, cfg.Logger)
+	e.demux = newDemux(socks.tcp[0].Addr(), cfg.Logger)
+	web := e.demux.web.give
+	e.demux.open(socks.tcp, entrance{web: web, stun: socks.media.ServeTCP, tls: tls.config, within: &entrance{web: web}})
+	e.demux.open(tls.listeners, entrance{tls: tls.config, within: &entrance{web: web}})
 	e.server = &http.Server{
 		Handler:           newFront(e),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
-		Protocols:         plainProtocols(),
+		Protocols:         protocols(),
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return e.ctx },
 	}
 	return e
 }
 
-// plainProtocols: the real service speaks HTTP/1.1 and HTTP/2 (contract 9.4), the latter here without TLS.
-func plainProtocols() *http.Protocols {
+// protocols: the real service speaks HTTP/1.1 and HTTP/2 (contract 9.4), the latter here without TLS as well.
+func protocols() *http.Protocols {
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
+	p.SetHTTP2(true)
 	p.SetUnencryptedHTTP2(true)
 	return p
 }
@@ -200,9 +223,7 @@ func (e *Emulator) closeAll() error {
 	e.cancel()
 	e.demux.close()
 	errs := []error{e.closeHTTP(), e.registry.Close(), e.media.Close()}
-	if e.stun != nil {
-		errs = append(errs, e.stun.Close())
-	}
+	errs = append(errs, closeSTUN(e.stun))
 	e.wg.Wait()
 	return errors.Join(errs...)
 }
@@ -238,6 +259,12 @@ func (e *Emulator) AppID() string { return slices.Min(slices.Collect(maps.Keys(e
 
 // Secret is the bearer token of AppID.
 func (e *Emulator) Secret() string { return e.cfg.Apps[e.AppID()] }
+
+// AccountID is a seeded account: the first one by id, or the one that was made up.
+func (e *Emulator) AccountID() string { return slices.Min(slices.Collect(maps.Keys(e.cfg.Accounts))) }
+
+// AccountToken is the API token of AccountID.
+func (e *Emulator) AccountToken() string { return e.cfg.Accounts[e.AccountID()] }
 
 // Candidates are the addresses that every SDP offers, in their order.
 func (e *Emulator) Candidates() []sfu.Candidate { return e.media.Candidates() }

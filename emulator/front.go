@@ -66,6 +66,7 @@ func newFront(e *Emulator) http.Handler {
 	} else {
 		root.PathPrefix(zonePrefix).Handler(newZone(e).handler())
 	}
+	root.PathPrefix(accountsPrefix).Handler((&accountAPI{front: f, store: e.accounts, registry: e.registry}).handler())
 	root.PathPrefix("/").Handler(cors(f.api(routes(e.registry))))
 	return drained(root)
 }

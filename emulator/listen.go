@@ -56,9 +56,11 @@ func (o opener) open() (*sockets, error) {
 
 func (o opener) openOnce() (*sockets, error) {
 	s := &sockets{}
-	if err := s.listenTCP(o.want.listen, o.log); err != nil {
+	var err error
+	if s.tcp, err = listenTCP("listen", o.want.listen, o.log); err != nil {
 		return nil, err
 	}
+	s.listen = netip.AddrPortFrom(o.want.listen.Addr(), portOf(s.tcp[0]))
 	if err := o.openMedia(s); err != nil {
 		s.closeTCP()
 		return nil, err
@@ -66,35 +68,39 @@ func (o opener) openOnce() (*sockets, error) {
 	return s, nil
 }
 
-func (s *sockets) closeTCP() {
-	for _, ln := range s.tcp {
+func (s *sockets) closeTCP() { closeListeners(s.tcp) }
+
+func closeListeners(list []net.Listener) {
+	for _, ln := range list {
 		_ = ln.Close()
 	}
 }
 
-func (s *sockets) listenTCP(want netip.AddrPort, log *slog.Logger) error {
+// listenTCP opens an address of a setting; 127.0.0.1 covers [::1] with the same port, where that exists.
+func listenTCP(setting string, want netip.AddrPort, log *slog.Logger) ([]net.Listener, error) {
 	ln, err := net.Listen("tcp", want.String())
 	if err != nil {
-		return bindError("listen", want, err)
+		return nil, bindError(setting, want, err)
 	}
-	s.tcp = []net.Listener{ln}
-	s.listen = netip.AddrPortFrom(want.Addr(), ln.Addr().(*net.TCPAddr).AddrPort().Port())
+	list := []net.Listener{ln}
 	if want.Addr() != loopback {
-		return nil
+		return list, nil
 	}
-	six := netip.AddrPortFrom(netip.IPv6Loopback(), s.listen.Port())
+	six := netip.AddrPortFrom(netip.IPv6Loopback(), portOf(ln))
 	ln, err = net.Listen("tcp6", six.String())
 	switch {
 	case err == nil:
-		s.tcp = append(s.tcp, ln)
+		list = append(list, ln)
 	case isBusy(err): // whoever holds it would get what is meant for localhost
-		s.closeTCP()
-		return bindError("listen", six, err)
+		closeListeners(list)
+		return nil, bindError(setting, six, err)
 	default:
 		log.Debug("no [::1] beside 127.0.0.1", "error", err)
 	}
-	return nil
+	return list, nil
 }
+
+func portOf(ln net.Listener) uint16 { return ln.Addr().(*net.TCPAddr).AddrPort().Port() }
 
 func (o opener) openMedia(s *sockets) error {
 	udp, err := o.mediaAddresses(s.listen.Port())
@@ -205,7 +211,7 @@ func bindError(setting string, addr netip.AddrPort, err error) error {
 		e.Cure = "use 127.0.0.1 or one of the addresses that the operating system lists for this machine"
 	case errors.Is(err, syscall.EACCES):
 		e.Problem = "this user may not use port " + strconv.Itoa(int(addr.Port()))
-		e.Cure = "choose a port from 1024 up"
+		e.Cure = "choose a port from 1024 up, or let users have it: sysctl net.ipv4.ip_unprivileged_port_start=80 on Linux"
 	default:
 		e.Problem = err.Error()
 		e.Cure = "choose another address"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -30,7 +31,7 @@ type zone struct {
 
 func newZone(e *Emulator) *zone {
 	z := &zone{registry: e.registry, faults: e.faults, emulator: e, log: e.cfg.Logger}
-	for _, name := range e.cfg.Hosts {
+	for _, name := range slices.Concat(e.cfg.Hosts, e.cfg.TLSNames) {
 		z.hosts = append(z.hosts, strings.ToLower(strings.TrimSpace(name)))
 	}
 	return z
@@ -73,6 +74,8 @@ func (z *zone) handler() http.Handler {
 		router.Path(zonePrefix + name).Methods(http.MethodGet).Handler(serveYAML(text))
 		methods[name] = []string{http.MethodGet}
 	}
+	router.Path(zonePrefix + caFile).Methods(http.MethodGet).HandlerFunc(z.serveCA)
+	methods[caFile] = []string{http.MethodGet}
 	for path, allowed := range methods {
 		router.Path(zonePrefix + path).Handler(refuseMethod(allowed))
 	}
@@ -94,6 +97,20 @@ func (z *zone) control(c control) http.Handler {
 			z.log.Info("emu", "method", r.Method, "path", r.URL.Path)
 		}
 	})
+}
+
+// caFile is the zone's copy of the CA.
+const caFile = "ca.pem"
+
+// serveCA gives the CA to whoever wants to trust it. There is none where the certificate is the user's.
+func (z *zone) serveCA(w http.ResponseWriter, _ *http.Request) {
+	ca := z.emulator.CA()
+	if ca == nil {
+		answerZone(w, nil, zoneError{http.StatusNotFound, "the certificate was given by --tls-cert; trust what its issuer tells you to"})
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	_, _ = w.Write(ca)
 }
 
 func serveYAML(text []byte) http.Handler {

@@ -10,7 +10,8 @@ import (
 
 // zoneHosts are names under which the zone is reached besides addresses, localhost and names without a dot: Docker's
 // name for the machine, and the service's own names where they are made to point here.
-var zoneHosts = []string{"host.docker.internal", "rtc.live.cloudflare.com", "turn.cloudflare.com", "stun.cloudflare.com"}
+var zoneHosts = []string{"host.docker.internal", "rtc.live.cloudflare.com", "turn.cloudflare.com", "stun.cloudflare.com",
+	"api.cloudflare.com"}
 
 // guard keeps web pages out of the zone. A page of another origin that makes its own name point here (DNS rebinding)
 // is found out by its Host, every other one by its Origin; there is no CORS, so none can read an answer either.

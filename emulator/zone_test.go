@@ -67,6 +67,7 @@ func TestZoneFileListsEveryCallOfTheZone(t *testing.T) {
 	for name := range files {
 		want["GET "+zonePrefix+name] = true
 	}
+	want["GET "+zonePrefix+caFile] = true
 	for path, item := range d.Spec().Paths.Map() {
 		for method := range item.Operations() {
 			if !want[method+" "+path] {
@@ -81,11 +82,12 @@ func TestZoneFileListsEveryCallOfTheZone(t *testing.T) {
 }
 
 func TestZoneAnswersUnderItsOwnNamesAlone(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.Hosts = []string{" Calls.Example "} })
+	r := newRig(t, func(c *Config) { c.Hosts, c.TLSNames = []string{" Calls.Example "}, []string{"tls.example"} })
 	for host, status := range map[string]int{
 		"127.0.0.1": 200, "127.0.0.1:99": 200, "[::1]:1473": 200, "[::1]": 200, "192.168.1.7:1473": 200,
 		"localhost": 200, "LOCALHOST:80": 200, "app.localhost:1473": 200, "localhost.": 200,
 		"callsemu:1473": 200, "host.docker.internal:1473": 200, "rtc.live.cloudflare.com": 200, "calls.example:1473": 200,
+		"turn.cloudflare.com": 200, "stun.cloudflare.com": 200, "api.cloudflare.com": 200, "tls.example": 200, "cloudflare.com": 421,
 		"evil.example": 421, "evil.example:1473": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example": 421,
 		"evillocalhost.example": 421, "sub.calls.example": 421, "rtc.live.cloudflare.com.evil.example": 421, ".": 421,
 	} {

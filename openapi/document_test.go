@@ -48,6 +48,7 @@ func TestFaultsOfTheFileAreFoundWhenLoading(t *testing.T) {
 func TestEveryOperationHasEveryDocumentedStatus(t *testing.T) {
 	const session, tracks = "/apps/{appId}/sessions", "/apps/{appId}/sessions/{sessionId}/tracks"
 	const data = "/apps/{appId}/sessions/{sessionId}/datachannels"
+	const account = "/client/v4/accounts/{accountId}/calls"
 	want := map[string][]int{
 		"POST " + session + "/new":                    {201, 400, 401, 404, 406, 413, 429, 500, 503},
 		"GET " + session + "/{sessionId}":             {200, 401, 404, 410, 429, 500, 503},
@@ -60,6 +61,16 @@ func TestEveryOperationHasEveryDocumentedStatus(t *testing.T) {
 		"POST " + data + "/new":                       {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"PUT " + data + "/update":                     {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"PUT " + data + "/close":                      {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
+		"GET " + account + "/apps":                    {200, 400, 401, 403, 404, 500},
+		"POST " + account + "/apps":                   {201, 400, 401, 403, 404, 413, 500},
+		"GET " + account + "/apps/{itemId}":           {200, 400, 401, 403, 404, 500},
+		"PUT " + account + "/apps/{itemId}":           {200, 400, 401, 403, 404, 413, 500},
+		"DELETE " + account + "/apps/{itemId}":        {200, 400, 401, 403, 404, 500},
+		"GET " + account + "/turn_keys":               {200, 400, 401, 403, 404, 500},
+		"POST " + account + "/turn_keys":              {201, 400, 401, 403, 404, 413, 500},
+		"GET " + account + "/turn_keys/{itemId}":      {200, 400, 401, 403, 404, 500},
+		"PUT " + account + "/turn_keys/{itemId}":      {200, 400, 401, 403, 404, 413, 500},
+		"DELETE " + account + "/turn_keys/{itemId}":   {200, 400, 401, 403, 404, 500},
 		"GET /healthz":                                {200},
 		"GET /readyz":                                 {200, 503},
 		"GET /_emu/openapi.yaml":                      {200},

@@ -76,7 +76,7 @@ build_image() {
 	fi
 	echo "no $base_image to be had: building the last stage around a local binary"
 	local context=$work/image
-	mkdir -p "$context" &&
+	mkdir -p "$context/state" &&
 		CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$context/callsemu" ./cmd/callsemu &&
 		awk '/^FROM scratch/ { last = 1 } last' Dockerfile | sed 's/^COPY --from=build /COPY /' >"$context/Dockerfile" &&
 		docker build -q -t callsemu "$context"
@@ -115,6 +115,20 @@ peer_in_container() {
 	docker run --rm --network "${project}_default" callsemu-composepeer "$@"
 }
 
+give_ca() { docker exec "$container" /callsemu ca >"$work/ca.pem"; }
+
+# The peer trusts nothing but the CA.
+peer_over_https() {
+	docker run --rm --network "${project}_default" --volume "$work/ca.pem:/ca.pem:ro" --env SSL_CERT_FILE=/ca.pem callsemu-composepeer "$@"
+}
+
+same_ca() {
+	"${compose[@]}" -p "$project" up -d --no-build --force-recreate
+	container=$("${compose[@]}" -p "$project" ps -q callsemu)
+	wait_for "$health_wait" healthy
+	docker exec "$container" /callsemu ca | cmp - "$work/ca.pem"
+}
+
 # try_compose COMPOSE...: one implementation of compose, from up to down.
 try_compose() {
 	log "--- $*"
@@ -134,7 +148,10 @@ try_compose() {
 	step "$1: pull from outside, any candidate" peer_outside pull -session "$session"
 	step "$1: pull from a second container" peer_in_container pull -url http://callsemu:1473 -session "$session"
 	step "$1: pull from a second container, TCP" peer_in_container pull -url http://callsemu:1473 -session "$session" -tcp
+	step "$1: the container gives its CA" give_ca
+	step "$1: pull from a second container, HTTPS" peer_over_https pull -url https://callsemu:1473 -session "$session"
 	stop_publisher
+	step "$1: a new container has the same CA" same_ca
 	step "$1: SIGTERM ends the container with status 0" stops_cleanly
 
 	if [ "$failed" -gt 0 ]; then
@@ -148,7 +165,7 @@ try_compose() {
 
 take_down() {
 	stop_publisher
-	[ ${#compose[@]} -eq 0 ] || "${compose[@]}" -p "$project" down -t 5
+	[ ${#compose[@]} -eq 0 ] || "${compose[@]}" -p "$project" down -t 5 -v
 	compose=()
 }
 

@@ -32,6 +32,13 @@ func TestCommand(t *testing.T) {
 	t.Run("wait gives up", func(t *testing.T) { waitGivesUp(t, binary) })
 	t.Run("help names every setting and rule", func(t *testing.T) { helpNamesAll(t, binary) })
 	t.Run("version", func(t *testing.T) { printsVersion(t, binary) })
+	t.Run("ca and env serve the client of a running emulator", func(t *testing.T) { tellsWhomToTrust(t, binary) })
+	t.Run("a whole run logs no secret", func(t *testing.T) { logsNoSecret(t, binary) })
+}
+
+// environment is this process's with some more, and with a state directory of the test's.
+func environment(t *testing.T, more []string) []string {
+	return append(append(os.Environ(), "CALLSEMU_STATE_DIR="+filepath.Join(t.TempDir(), "state")), more...)
 }
 
 // result is what a process left behind.
@@ -44,7 +51,7 @@ type result struct {
 func runToEnd(t *testing.T, binary string, env []string, args ...string) result {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = environment(t, env)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -84,6 +91,16 @@ func wrongSettings(t *testing.T, binary string) {
 		{"advertise", "", append(free, "--advertise=my.host"), []string{"--advertise my.host"}},
 		{"app without secret", "", append(free, "--app=shop"), []string{"--app", "ID:SECRET"}},
 		{"app twice", "", append(free, "--app=shop:a,shop:b"), []string{"--app shop", "twice"}},
+		{"account without token", "", append(free, "--account=me"), []string{"--account", "ID:TOKEN"}},
+		{"account id too long", "", append(free, "--account="+strings.Repeat("1", 33)+":x"), []string{"--account", "32 letters"}},
+		{"https", "", append(free, "--https=443"), []string{"--https 443", "127.0.0.1:443"}},
+		{"busy https port", "", append(free, "--https="+taken), []string{"--https " + taken, "in use"}},
+		{"tls name", "", append(free, "--tls-name=*.calls.test"), []string{"--tls-name *.calls.test", "calls.example"}},
+		{"tls cert alone", "", append(free, "--tls-cert=cert.pem"), []string{"--tls-cert cert.pem", "--tls-key"}},
+		{"tls cert that is not there", "", append(free, "--tls-cert=none", "--tls-key=none"), []string{"--tls-cert none", "no such file", "PEM"}},
+		{"ca in no directory", "CALLSEMU_STATE_DIR=/dev/null/x", []string{"ca"}, []string{"--state-dir /dev/null/x", "/_emu/ca.pem"}},
+		{"env of no URL", "", []string{"env", "--url=here"}, []string{"--url here"}},
+		{"env of no CA", "", []string{"env", "--ca-file=none"}, []string{"--ca-file none", "/_emu/ca.pem"}},
 		{"unknown rule", "", append(free, "--set=speed=9"), []string{"--set speed=9", "transport-wait"}},
 		{"rule without value", "", append(free, "--set=max-body"), []string{"--set max-body", "NAME=VALUE"}},
 		{"rule out of range", "", append(free, "--set=max-body=-1"), []string{"--set max-body=-1", "above zero"}},
@@ -123,7 +140,7 @@ type served struct {
 func serve(t *testing.T, binary string, env []string, args ...string) *served {
 	t.Helper()
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = environment(t, env)
 	s := &served{cmd: cmd, log: new(bytes.Buffer), ended: make(chan error, 1)}
 	cmd.Stderr = s.log
 	stdout, err := cmd.StdoutPipe()
@@ -230,6 +247,7 @@ func helpNamesAll(t *testing.T, binary string) {
 			t.Fatalf("%v: %+v", args, got)
 		}
 		for _, part := range []string{"--listen", "--media", "--advertise", "--stun", "--mode", "--app", "--set", "--emu", "--host", "--contract",
+			"--https", "--tls-name", "--tls-cert", "--tls-key", "--state-dir", "--account",
 			"--log-format", "--log-level", "CALLSEMU_LISTEN", "CALLSEMU_LOG_LEVEL", "transport-wait", "max-dev-apps"} {
 			if !strings.Contains(got.stdout, part) {
 				t.Errorf("%v: no %q", args, part)

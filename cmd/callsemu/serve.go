@@ -43,6 +43,8 @@ func startMessage(e *emulator.Emulator, cfg emulator.Config, madeUp bool) string
 	row("base URL", e.BaseURL())
 	row("app id", e.AppID())
 	row("secret", e.Secret()+credentialNote(madeUp, cfg.Mode))
+	row("account", e.AccountID()+" with API token "+e.AccountToken()+accountNote(len(cfg.Accounts) == 0, cfg.Mode))
+	row("HTTPS", strings.Join(e.HTTPSURLs(), ", ")+"  ("+caText(e, cfg)+")")
 	row("media", mediaText(e))
 	stun := e.STUNURL()
 	if stun == "" {
@@ -71,6 +73,29 @@ func credentialNote(madeUp bool, mode session.Mode) string {
 		return "  (new in every run; --app ID:SECRET sets them)"
 	}
 	return ""
+}
+
+func accountNote(madeUp bool, mode session.Mode) string {
+	switch {
+	case mode == session.ModeDev:
+		return "  (any other account works too)"
+	case madeUp:
+		return "  (new in every run; --account ID:TOKEN sets them)"
+	}
+	return ""
+}
+
+// caText says what a client has to trust.
+func caText(e *emulator.Emulator, cfg emulator.Config) string {
+	switch {
+	case e.CA() == nil:
+		return "with the certificate " + cfg.TLSCert
+	case e.CAFile() != "":
+		return "CA " + e.CAFile() + "; callsemu env tells how to trust it"
+	case cfg.HideEmu:
+		return "CA new in every run; --state-dir DIR keeps it"
+	}
+	return "CA new in every run, at " + strings.TrimSuffix(e.BaseURL(), "/v1") + "/_emu/ca.pem; --state-dir DIR keeps it"
 }
 
 func mediaText(e *emulator.Emulator) string {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ import (
 type commandLine struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the emulator; the same as no sub-command."`
 	Wait        waitCommand        `cmd:"" help:"Wait until an emulator is ready for media."`
+	CA          caCommand          `cmd:"" name:"ca" help:"Print the CA that clients trust for HTTPS; make it if there is none."`
+	Env         envCommand         `cmd:"" help:"Print what Node, Go, Python, Java, curl, Chromium and workerd need for HTTPS."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Status 0 if the emulator in this container is ready, for HEALTHCHECK."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
@@ -26,15 +29,21 @@ type commandLine struct {
 // settings is the one table of what can be set. Every row is a flag and an environment variable.
 type settings struct {
 	Listen    string   `default:"127.0.0.1:1473" env:"CALLSEMU_LISTEN" help:"IP:PORT of the API over HTTP, and of ICE over TCP. 127.0.0.1 covers [::1] too; 0.0.0.0 takes every address. Port 0 picks a free one."`
+	HTTPS     []string `name:"https" env:"CALLSEMU_HTTPS" placeholder:"IP:PORT" help:"More listeners, for HTTPS alone, such as 0.0.0.0:443. HTTPS is served at --listen in any case. Repeatable."`
 	Media     []string `default:"auto" env:"CALLSEMU_MEDIA" help:"Where ICE over UDP listens, on the API's port number: auto is loopback and this machine's own addresses; a list of addresses replaces it; 127.0.0.1 keeps media on this machine (Firefox will not connect to it)."`
 	Advertise []string `env:"CALLSEMU_ADVERTISE" placeholder:"IP[:PORT]" help:"Offer these addresses to clients instead of the own ones; for NAT and published container ports. Up to 3."`
 	STUN      string   `name:"stun" default:"127.0.0.1:3478" env:"CALLSEMU_STUN" help:"IP:PORT of a STUN server over UDP and TCP; off leaves it out."`
 	Mode      string   `default:"dev" enum:"dev,real,strict" env:"CALLSEMU_MODE" help:"dev helps: any app id with any bearer token, no rate limit, more candidates, explanations; real does as the service does; strict also refuses what Cloudflare advises against. The README has the whole table."`
 	Contract  string   `env:"CALLSEMU_CONTRACT" placeholder:"YYYY-MM-DD" help:"Behave as the service did on that day; without it, the newest."`
 	App       []string `sep:"none" env:"CALLSEMU_APP" placeholder:"ID:SECRET" help:"An app whose secret is checked in every mode. Repeatable; a comma ends a secret where another ID: follows. Without it one is made up and printed."`
+	Account   []string `sep:"none" env:"CALLSEMU_ACCOUNT" placeholder:"ID:TOKEN" help:"An account whose apps and TURN keys can be managed at /client/v4/accounts/ID/calls/ with this API token. Repeatable. Without it one is made up and printed."`
 	Set       []string `env:"CALLSEMU_SET" placeholder:"NAME=VALUE" help:"Change a limit or timeout of the API. Repeatable; the names are below."`
 	Emu       string   `default:"on" enum:"on,off" env:"CALLSEMU_EMU" help:"on or off: the /_emu/ zone, which the real service does not have."`
 	Host      []string `env:"CALLSEMU_HOST" placeholder:"NAME" help:"A host name under which the /_emu/ zone answers, besides addresses, localhost and names without a dot. Repeatable."`
+	TLSName   []string `name:"tls-name" env:"CALLSEMU_TLS_NAME" placeholder:"NAME" help:"A host name or address for which HTTPS has a certificate, besides the machine's and the service's own names. Repeatable. What the CA does not cover takes a new one."`
+	TLSCert   string   `name:"tls-cert" env:"CALLSEMU_TLS_CERT" placeholder:"FILE" help:"A certificate chain in PEM to use for HTTPS, instead of one from a CA of callsemu's."`
+	TLSKey    string   `name:"tls-key" env:"CALLSEMU_TLS_KEY" placeholder:"FILE" help:"The key of --tls-cert, in PEM."`
+	StateDir  string   `env:"CALLSEMU_STATE_DIR" placeholder:"DIR" help:"Where the CA for HTTPS is kept. Without it, callsemu in the directory for users' configuration (on Linux ~/.config)."`
 	LogFormat string   `default:"text" enum:"text,json" env:"CALLSEMU_LOG_FORMAT" help:"text or json: form of the log on stderr, one line per API call."`
 	LogLevel  string   `default:"info" enum:"debug,info,warn,error" env:"CALLSEMU_LOG_LEVEL" help:"debug, info, warn or error. From warn on, only refused calls and troubles are logged."`
 }
@@ -46,11 +55,19 @@ func (s settings) config(log io.Writer) (emulator.Config, error) {
 		Media:     s.Media,
 		Advertise: s.Advertise,
 		STUN:      s.STUN,
+		HTTPS:     s.HTTPS,
+		TLSNames:  s.TLSName,
+		TLSCert:   s.TLSCert,
+		TLSKey:    s.TLSKey,
 		HideEmu:   s.Emu == "off",
 		Hosts:     s.Host,
 		Logger:    s.logger(log),
 	}
 	var err error
+	if cfg.StateDir, err = stateDir(s.StateDir); err != nil && s.TLSCert == "" {
+		cfg.Logger.Warn("the CA for HTTPS is kept in memory, so it is another one after the next start; --state-dir DIR names a "+
+			"directory for it", "error", err)
+	}
 	if cfg.Mode, err = session.ParseMode(s.Mode); err != nil {
 		return cfg, &emulator.ConfigError{Setting: "mode", Value: s.Mode, Problem: err.Error(), Cure: "use one of them", Cause: err}
 	}
@@ -61,8 +78,23 @@ func (s settings) config(log io.Writer) (emulator.Config, error) {
 	if cfg.Apps, err = parseApps(s.App); err != nil {
 		return cfg, err
 	}
+	if cfg.Accounts, err = parseAccounts(s.Account); err != nil {
+		return cfg, err
+	}
 	cfg.Rules, err = parseRules(s.Set)
 	return cfg, err
+}
+
+// stateDir is the directory that was given, or the user's own.
+func stateDir(given string) (string, error) {
+	if given = strings.TrimSpace(given); given != "" {
+		return given, nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "callsemu"), nil
 }
 
 func (s settings) logger(w io.Writer) *slog.Logger {
@@ -77,15 +109,15 @@ func (s settings) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &options))
 }
 
-// appBegins is the part of a list that is another app; any other comma belongs to the secret before it.
-var appBegins = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:`)
+// pairBegins is the part of a list that is another pair; any other comma belongs to the secret before it.
+var pairBegins = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:`)
 
-// splitApps takes lists apart. An empty value means nothing.
-func splitApps(values []string) []string {
+// splitPairs takes lists of ids with secrets apart. An empty value means nothing.
+func splitPairs(values []string) []string {
 	var list []string
 	for _, v := range values {
 		for i, part := range strings.Split(v, ",") {
-			if i == 0 || appBegins.MatchString(part) {
+			if i == 0 || pairBegins.MatchString(part) {
 				list = append(list, part)
 			} else {
 				list[len(list)-1] += "," + part
@@ -96,20 +128,29 @@ func splitApps(values []string) []string {
 }
 
 func parseApps(values []string) (map[string]string, error) {
-	apps := make(map[string]string)
-	for i, v := range splitApps(values) {
-		id, secret, err := emulator.ParseApp(v)
-		if err != nil { // the value may hold a secret, so it is not repeated
-			return nil, &emulator.ConfigError{Setting: "app", Value: fmt.Sprintf("(number %d)", i+1),
-				Problem: err.Error(), Cure: "write it like --app my-app:my-secret"}
+	return parsePairs("app", "my-app:my-secret", values, emulator.ParseApp)
+}
+
+func parseAccounts(values []string) (map[string]string, error) {
+	return parsePairs("account", "my-account:my-token", values, emulator.ParseAccount)
+}
+
+// parsePairs reads ids with secrets. A value that cannot be read may hold a secret, so it is not repeated.
+func parsePairs(setting, example string, values []string, parse func(string) (id, secret string, err error)) (map[string]string, error) {
+	pairs := make(map[string]string)
+	for i, v := range splitPairs(values) {
+		id, secret, err := parse(v)
+		if err != nil {
+			return nil, &emulator.ConfigError{Setting: setting, Value: fmt.Sprintf("(number %d)", i+1),
+				Problem: err.Error(), Cure: "write it like --" + setting + " " + example}
 		}
-		if _, seen := apps[id]; seen {
-			return nil, &emulator.ConfigError{Setting: "app", Value: id, Problem: "the app is given twice",
+		if _, seen := pairs[id]; seen {
+			return nil, &emulator.ConfigError{Setting: setting, Value: id, Problem: "the " + setting + " is given twice",
 				Cure: "keep one of them"}
 		}
-		apps[id] = secret
+		pairs[id] = secret
 	}
-	return apps, nil
+	return pairs, nil
 }
 
 func parseRules(values []string) (session.Rules, error) {
@@ -181,6 +222,7 @@ Examples:
   callsemu --mode strict --contract 2026-09-30      as careful as can be, as of that day
   callsemu --set transport-wait=1s --log-format json
   callsemu wait --timeout 10s && npm test
+  eval "$(callsemu env)"                            this shell's programs trust the CA for HTTPS
 `)
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -28,14 +29,16 @@ func TestEverySettingIsAFlagAndAVariable(t *testing.T) {
 func TestSettingsReachTheEmulator(t *testing.T) {
 	cfg, err := settings{
 		Listen: "l", Media: []string{"m"}, Advertise: []string{"a"}, STUN: "s", Mode: "strict", Emu: "off",
-		Contract: "2025-12-31", Host: []string{"h"},
+		Contract: "2025-12-31", Host: []string{"h"}, HTTPS: []string{"t"}, TLSName: []string{"n"}, TLSCert: "c", TLSKey: "k",
+		StateDir: " d ", Account: []string{"acc:tok"},
 		App: []string{"x:1", "y:2"}, Set: []string{"transport-wait=7s", " max-body = 9 "}, LogLevel: "error", LogFormat: "json",
 	}.config(io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg.Listen != "l" || cfg.Media[0] != "m" || cfg.Advertise[0] != "a" || cfg.STUN != "s" || !cfg.HideEmu ||
-		cfg.Mode != session.ModeStrict || cfg.Contract.String() != "2025-12-31" || cfg.Hosts[0] != "h" || cfg.Apps["y"] != "2" || cfg.Rules.TransportWait != 7*time.Second || cfg.Rules.MaxBody != 9 {
+		cfg.Mode != session.ModeStrict || cfg.Contract.String() != "2025-12-31" || cfg.Hosts[0] != "h" || cfg.Apps["y"] != "2" || cfg.Rules.TransportWait != 7*time.Second || cfg.Rules.MaxBody != 9 ||
+		cfg.HTTPS[0] != "t" || cfg.TLSNames[0] != "n" || cfg.TLSCert != "c" || cfg.TLSKey != "k" || cfg.StateDir != "d" || cfg.Accounts["acc"] != "tok" {
 		t.Errorf("got %+v", cfg)
 	}
 	if cfg.Logger.Enabled(t.Context(), -4) || cfg.Logger.Enabled(t.Context(), 4) || !cfg.Logger.Enabled(t.Context(), 8) {
@@ -56,6 +59,24 @@ func TestCommaInsideASecretStaysInIt(t *testing.T) {
 		if got, err := parseApps(c.values); err != nil || !maps.Equal(got, c.want) {
 			t.Errorf("%q: got %v, %v", c.values, got, err)
 		}
+	}
+}
+
+func TestStateIsKeptForTheUser(t *testing.T) {
+	config := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", config)
+	t.Setenv("HOME", config)
+	t.Setenv("AppData", config)
+	if dir, err := stateDir(" "); err != nil || filepath.Base(dir) != "callsemu" || !strings.HasPrefix(dir, config) {
+		t.Errorf("%q, %v", dir, err)
+	}
+	for _, name := range []string{"XDG_CONFIG_HOME", "HOME", "AppData"} {
+		t.Setenv(name, "")
+	}
+	var log strings.Builder
+	cfg, err := settings{Mode: "dev", LogLevel: "info"}.config(&log)
+	if err != nil || cfg.StateDir != "" || !strings.Contains(log.String(), "kept in memory") || !strings.Contains(log.String(), "--state-dir DIR") {
+		t.Errorf("a user without a home: %q, %v, log %q", cfg.StateDir, err, log.String())
 	}
 }
 

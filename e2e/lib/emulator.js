@@ -10,6 +10,7 @@ const buildDir = fileURLToPath(new URL('../.build/', import.meta.url));
 
 // binary names the callsemu program under test: CALLSEMU_BIN, or one built from the work tree.
 export function binary() {
+  process.env.CALLSEMU_STATE_DIR ??= `${buildDir}state`; // the CA for HTTPS, apart from the user's
   if (!process.env.CALLSEMU_BIN) {
     mkdirSync(buildDir, { recursive: true });
     const path = `${buildDir}callsemu`;

@@ -154,7 +154,7 @@ func (r Rule) row() (wire.Row, error) {
 func rowsOf(code string) []wire.Row {
 	var rows []wire.Row
 	for _, row := range wire.Catalogue() {
-		if row.Code == code {
+		if row.Code == code && !row.OfAccountAPI() {
 			rows = append(rows, row)
 		}
 	}
@@ -177,7 +177,7 @@ func statusesOf(rows []wire.Row) []int {
 func codes() []string {
 	var list []string
 	for _, row := range wire.Catalogue() {
-		if !slices.Contains(list, row.Code) {
+		if !row.OfAccountAPI() && !slices.Contains(list, row.Code) { // a fault hits calls on sessions
 			list = append(list, row.Code)
 		}
 	}

@@ -1,10 +1,10 @@
 package session
 
 import (
-	"crypto/subtle"
 	"fmt"
 	"time"
 
+	"github.com/callsemu/callsemu/emulator/account"
 	"github.com/callsemu/callsemu/emulator/wire"
 )
 
@@ -36,8 +36,7 @@ func (m Mode) String() string { return [...]string{"dev", "real", "strict"}[m] }
 type App struct {
 	// fixed after construction
 	id     string
-	secret string
-	seeded bool
+	seeded bool // the accounts have it, so its secret is checked
 
 	// guarded by Registry.mu
 	lastUsed time.Time
@@ -51,22 +50,33 @@ type entry struct {
 	channels  map[string]dataPublication
 }
 
-func newApp(id, secret string, seeded bool, now time.Time) *App {
-	return &App{id: id, secret: secret, seeded: seeded, lastUsed: now, sessions: map[string]*entry{}}
+func newApp(id string, seeded bool, now time.Time) *App {
+	return &App{id: id, seeded: seeded, lastUsed: now, sessions: map[string]*entry{}}
 }
 
 // ID is the app's id as it stands in paths.
 func (a *App) ID() string { return a.id }
 
 // Authorize finds the app of a path and checks the bearer token, which is empty where the header was missing or of
-// another scheme. Missing token 401, unknown app 404, wrong secret of a seeded app 401 (contract 1.0, 9.2). In dev mode
-// an unknown app is made on the spot; beyond Rules.MaxDevApps the one without sessions that was unused longest goes.
+// another scheme. Missing token 401, unknown or deleted app 404, wrong secret of an app of the accounts 401 (contract 1.0,
+// 9.2). In dev mode an unknown app is made on the spot; beyond Rules.MaxDevApps the one without sessions that was unused
+// longest goes.
 func (r *Registry) Authorize(appID, bearer string) (*App, error) {
 	if bearer == "" {
 		return nil, wire.Refuse(wire.Unauthorized, "app %s: no Authorization header with the scheme Bearer; "+
 			"send \"Authorization: Bearer <app secret>\"", appID)
 	}
-	app, evicted, err := r.authorize(appID, bearer)
+	seeded := false
+	switch r.accounts.Check(account.App, appID, bearer) {
+	case account.Wrong:
+		return nil, wire.Refuse(wire.Unauthorized, "app %s: the token is not this app's secret; use the secret that was "+
+			"given with --app or by the account API", appID)
+	case account.Deleted:
+		return nil, refuseDeleted(appID)
+	case account.Right:
+		seeded = true
+	}
+	app, evicted, err := r.use(appID, seeded)
 	if evicted != "" {
 		r.log.Info("app dropped", "app", evicted, "reason", "oldest idle one of too many", "limit", r.Rules().MaxDevApps)
 	}
@@ -76,27 +86,60 @@ func (r *Registry) Authorize(appID, bearer string) (*App, error) {
 	return app, nil
 }
 
-func (r *Registry) authorize(appID, bearer string) (app *App, evicted string, refusal *wire.Error) {
+func refuseDeleted(appID string) *wire.Error {
+	return wire.Refuse(wire.AppNotFound, "app %s was deleted through the account API; make another one", appID)
+}
+
+// use finds or makes the app of a call that is authorized.
+func (r *Registry) use(appID string, seeded bool) (app *App, evicted string, refusal *wire.Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock.Now()
 	app, known := r.apps[appID]
-	if !known {
+	switch {
+	case known:
+		app.lastUsed = now
+	case seeded:
+		app = newApp(appID, true, now)
+		r.apps[appID] = app
+	default:
 		return r.makeAppLocked(appID, now)
 	}
-	if app.seeded && subtle.ConstantTimeCompare([]byte(app.secret), []byte(bearer)) != 1 {
-		return nil, "", wire.Refuse(wire.Unauthorized, "app %s: the token is not this app's secret; "+
-			"use the secret given with --app", appID)
-	}
-	app.lastUsed = now
 	return app, "", nil
+}
+
+// DeleteApp ends every session of an app that the account API has deleted; their requests in progress are answered with
+// 410, later ones with 404 (contract 8).
+func (r *Registry) DeleteApp(appID string) {
+	r.mu.Lock()
+	app := r.apps[appID]
+	delete(r.apps, appID)
+	var left []*Session
+	if app != nil {
+		for _, entry := range app.sessions {
+			left = append(left, entry.session)
+		}
+	}
+	r.mu.Unlock()
+	for _, s := range left {
+		r.drop(s, "its app was deleted")
+	}
+}
+
+// refuseIfDeleted ends an app whose deletion overtook a request that is making something on it.
+func (r *Registry) refuseIfDeleted(app *App) error {
+	if !app.seeded || r.accounts.Check(account.App, app.id, "") != account.Deleted {
+		return nil
+	}
+	r.DeleteApp(app.id)
+	return refuseDeleted(app.id)
 }
 
 // makeAppLocked needs Registry.mu.
 func (r *Registry) makeAppLocked(appID string, now time.Time) (app *App, evicted string, refusal *wire.Error) {
 	if r.mode != ModeDev {
-		return nil, "", wire.Refuse(wire.AppNotFound, "app %q is not seeded and the mode is %s; "+
-			"seed it with --app ID:SECRET or use the mode dev", appID, r.mode)
+		return nil, "", wire.Refuse(wire.AppNotFound, "app %q is not known and the mode is %s; "+
+			"seed it with --app ID:SECRET, make it with the account API, or use the mode dev", appID, r.mode)
 	}
 	made, oldest := 0, (*App)(nil)
 	for _, other := range r.apps {
@@ -116,7 +159,7 @@ func (r *Registry) makeAppLocked(appID string, now time.Time) (app *App, evicted
 		delete(r.apps, oldest.id)
 		evicted = oldest.id
 	}
-	app = newApp(appID, "", false, now)
+	app = newApp(appID, false, now)
 	r.apps[appID] = app
 	return app, evicted, nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/callsemu/callsemu/emulator/account"
 	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/wire"
 )
@@ -21,6 +22,10 @@ func registryFor(t *testing.T, cfg Config) *Registry {
 		}
 	})
 	return r
+}
+
+func seededApps() *account.Store {
+	return account.New(account.Config{Apps: map[string]string{"seeded": "secret"}})
 }
 
 func TestWhoMayUseAnApp(t *testing.T) {
@@ -42,7 +47,7 @@ func TestWhoMayUseAnApp(t *testing.T) {
 		{name: "unknown, any token, real", app: "unknown", bearer: "any", mode: ModeReal, refused: true, problem: wire.AppNotFound},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := registryFor(t, Config{Apps: map[string]string{"seeded": "secret"}, Mode: c.mode})
+			r := registryFor(t, Config{Accounts: seededApps(), Mode: c.mode})
 			app, err := r.Authorize(c.app, c.bearer)
 			if c.refused {
 				wantProblem(t, err, c.problem)
@@ -57,7 +62,7 @@ func TestWhoMayUseAnApp(t *testing.T) {
 
 func TestOldestIdleDevAppIsDropped(t *testing.T) {
 	v := clock.NewVirtual(time.Unix(0, 0))
-	r := registryFor(t, Config{Apps: map[string]string{"seeded": "secret"}, Clock: v, Rules: Rules{MaxDevApps: 3}})
+	r := registryFor(t, Config{Accounts: seededApps(), Clock: v, Rules: Rules{MaxDevApps: 3}})
 	apps := map[string]*App{}
 	use := func(id string) {
 		t.Helper()
@@ -100,6 +105,69 @@ func TestNoDevAppIsDroppedWhileAllHaveSessions(t *testing.T) {
 	}
 	_, err = r.Authorize("second", "any")
 	wantProblem(t, err, wire.AppNotFound)
+}
+
+func TestAppOfTheAccountAPIIsUsableAtOnceAndEndsWithItsSessions(t *testing.T) {
+	for _, mode := range []Mode{ModeDev, ModeReal} {
+		inBenchOf(t, Config{Mode: mode}, func(t *testing.T, b *bench) {
+			bystander := b.newSession()
+			made, secret, err := b.accounts.Create(account.App, "any", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = b.Authorize(made.ID, "another token")
+			wantProblem(t, err, wire.Unauthorized)
+			app, err := b.Authorize(made.ID, secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			old := b.app
+			b.app = app
+			session := b.negotiating()
+			waiting := b.beginPush(t.Context(), session, "1", "second")
+			if waiting.over() {
+				t.Fatal("the push does not wait for the transport")
+			}
+
+			if _, ok := b.accounts.Delete(account.App, "any", made.ID); !ok {
+				t.Fatal("not deleted")
+			}
+			b.DeleteApp(made.ID)
+			b.pass(0)
+			wantProblem(t, waiting.err, wire.SessionGone)
+			if p := b.engine.peers[len(b.engine.peers)-1]; !closed(p.done) {
+				t.Error("the transport of a session is still there")
+			}
+			_, err = b.Authorize(made.ID, secret)
+			wantProblem(t, err, wire.AppNotFound) // in dev mode too, where other unknown apps come into being
+			_, err = b.NewSession(t.Context(), app, nil)
+			wantProblem(t, err, wire.AppNotFound)
+			b.DeleteApp(made.ID) // nothing is left to delete
+
+			b.app = old
+			b.wantAlive(bystander)
+		})
+	}
+}
+
+// A deletion that comes between the two steps of a request leaves no session behind.
+func TestSessionIsNotMadeOnAnAppThatIsBeingDeleted(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		made, secret, err := b.accounts.Create(account.App, "any", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		app, err := b.Authorize(made.ID, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.accounts.Delete(account.App, "any", made.ID) // and DeleteApp has not been called yet
+		_, err = b.NewSession(t.Context(), app, nil)
+		wantProblem(t, err, wire.AppNotFound)
+		if len(app.sessions) != 0 || b.apps[made.ID] != nil {
+			t.Errorf("left: %d sessions, app %v", len(app.sessions), b.apps[made.ID])
+		}
+	})
 }
 
 func TestModeIsReadAndWritten(t *testing.T) {

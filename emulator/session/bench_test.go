@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/callsemu/callsemu/emulator/account"
 	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/wire"
 	"github.com/callsemu/callsemu/sfu"
@@ -480,7 +481,7 @@ func inBenchOf(t *testing.T, cfg Config, script func(t *testing.T, b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		v := clock.NewAdjustable()
 		e := &fakeEngine{t: t}
-		cfg.Clock, cfg.Apps = v, map[string]string{"app": "token"}
+		cfg.Clock, cfg.Accounts = v, account.New(account.Config{Apps: map[string]string{"app": "token"}})
 		r := newRegistry(cfg, e)
 		t.Cleanup(func() {
 			if err := r.Close(); err != nil {

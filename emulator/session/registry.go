@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/callsemu/callsemu/emulator/account"
 	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/wire"
 	"github.com/callsemu/callsemu/sfu"
@@ -15,7 +16,7 @@ import (
 
 // Config is what a Registry is made of. SFU is required; everything else works as its zero value.
 type Config struct {
-	Apps     map[string]string // seeded apps: id to secret, checked in every mode
+	Accounts *account.Store // the apps whose secret is checked in every mode; nil for none
 	Mode     Mode
 	Contract Contract    // the day whose service is emulated; zero is the newest
 	Rules    Rules       // zero fields have their defaults
@@ -27,6 +28,9 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Rules = c.Rules.WithDefaults()
+	if c.Accounts == nil {
+		c.Accounts = account.New(account.Config{})
+	}
 	if c.Clock == nil {
 		c.Clock = clock.Real()
 	}
@@ -43,6 +47,7 @@ type Registry struct {
 	// fixed after construction
 	mode     Mode
 	contract Contract
+	accounts *account.Store
 	clock    clock.Clock
 	engine   engine
 	faults   Faults
@@ -69,17 +74,18 @@ func newRegistry(cfg Config, e engine) *Registry {
 	r := &Registry{
 		mode:     cfg.Mode,
 		contract: cfg.Contract,
+		accounts: cfg.Accounts,
 		clock:    cfg.Clock,
 		engine:   e,
 		faults:   cfg.Faults,
 		log:      cfg.Logger,
 		stop:     make(chan struct{}),
 		nudged:   make(chan struct{}, 1),
-		apps:     make(map[string]*App, len(cfg.Apps)),
+		apps:     map[string]*App{},
 	}
 	r.rules.Store(&cfg.Rules)
-	for id, secret := range cfg.Apps {
-		r.apps[id] = newApp(id, secret, true, r.clock.Now())
+	for _, id := range cfg.Accounts.IDs(account.App) {
+		r.apps[id] = newApp(id, true, r.clock.Now())
 	}
 	r.start(r.sweeper)
 	return r
@@ -191,6 +197,9 @@ func (r *Registry) NewSession(ctx context.Context, app *App, in *wire.NewSession
 		return nil, err
 	}
 	if err := r.add(s); err != nil {
+		return nil, err
+	}
+	if err := r.refuseIfDeleted(app); err != nil {
 		return nil, err
 	}
 	r.nudge()

@@ -65,11 +65,21 @@ const (
 	TemporarilyUnavailable
 	TransportUnavailable
 	BackendFailed
+	AccountNoCredentials
+	AccountTokenWrong
+	AccountForbidden
+	AccountPathUnknown
+	AccountMethodUnknown
+	AccountBodyInvalid
+	AccountAppUnknown
+	AccountKeyUnknown
+	AccountFull
 	problems // number of rows
 )
 
-// Row is one error of the API: its code, the HTTP status it has at top level (0 where only items use it), its text
-// (with blanks in the form of package fmt), where all that comes from, and the rule that explanations name.
+// Row is one error of the API, or of the account API (OfAccountAPI): its code, the HTTP status it has at top level (0 where
+// only items use it), its text (with blanks in the form of package fmt), where all that comes from, and the rule that
+// explanations name.
 type Row struct {
 	Problem Problem
 	Rule    string // such as TRK-1; rows of one rule differ in wording only
@@ -150,4 +160,13 @@ var catalogue = [problems]Row{
 	TemporarilyUnavailable: {Rule: "SRV-3", Code: "temporarily_unavailable_error", Status: 503, Text: "The service is temporarily unavailable", Source: "contract 1.2; status and text inferred, here for faults only"},
 	TransportUnavailable:   {Rule: "SRV-4", Code: "transport_unavailable_error", Status: 503, Text: "The transport is unavailable", Source: "contract 1.2; status and text inferred, here for faults only"},
 	BackendFailed:          {Rule: "SRV-5", Code: "backend_error", Status: 503, Text: "The backend failed", Source: "contract 1.2; status and text inferred, here for faults only"},
+	AccountNoCredentials:   {Rule: "ACC-1", Code: "9106", Status: 400, Text: "Missing X-Auth-Key, X-Auth-Email or Authorization headers", Source: "contract 8, recorded of the v4 API in general"},
+	AccountTokenWrong:      {Rule: "ACC-2", Code: "10000", Status: 401, Text: "Authentication error", Source: "contract 8; status inferred"},
+	AccountForbidden:       {Rule: "ACC-3", Code: "10002", Status: 403, Text: "Authorization failure", Source: "contract 8, recorded"},
+	AccountPathUnknown:     {Rule: "ACC-4", Code: "7003", Status: 404, Text: "Could not route to %s, perhaps your object identifier is invalid?", Source: "contract 8, recorded of the v4 API in general"},
+	AccountMethodUnknown:   {Rule: "ACC-5", Code: "7001", Status: 405, Text: "Method %s not available for that URI.", Source: "contract 8, recorded of the v4 API in general; status inferred"},
+	AccountBodyInvalid:     {Rule: "ACC-6", Code: "6007", Status: 400, Text: "Malformed JSON in request body", Source: "contract 8; code and text inferred"},
+	AccountAppUnknown:      {Rule: "ACC-7", Code: "20007", Status: 404, Text: "App not found", Source: "contract 8; code seen, status and text inferred"},
+	AccountKeyUnknown:      {Rule: "ACC-8", Code: "20008", Status: 404, Text: "TURN key not found", Source: "contract 8; code seen, status and text inferred"},
+	AccountFull:            {Rule: "ACC-9", Code: "403", Status: 403, Text: "The account holds as many as callsemu keeps", Source: "callsemu: a bound of the emulator"},
 }

@@ -14,6 +14,8 @@ type Error struct {
 	// Explain is for people: the rule's id, a colon, the fact that broke it with ids and ages, and the cure. No body
 	// carries it; it goes into the log and the header X-Emu-Explain.
 	Explain string `json:"-"`
+	// Pointer is the JSON pointer of the field at fault, which only the account API tells.
+	Pointer string `json:"-"`
 }
 
 // Error gives code, text and explanation in one line, for logs.

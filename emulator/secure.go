@@ -1,0 +1,97 @@
+package emulator
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"github.com/callsemu/callsemu/emulator/certs"
+)
+
+// secure is what HTTPS needs: the certificate, and listeners beside the API's own.
+type secure struct {
+	source    *certs.Source
+	config    *tls.Config // with HTTP's names for ALPN
+	listeners []net.Listener
+	addrs     []netip.AddrPort // of Config.HTTPS, with the ports that were chosen
+}
+
+// openSecure opens the certificate or its CA, and the listeners of Config.HTTPS. On an error nothing stays open.
+func openSecure(cfg Config, want []netip.AddrPort) (*secure, error) {
+	s := &secure{}
+	for _, addr := range want {
+		list, err := listenTCP("https", addr, cfg.Logger)
+		if err != nil {
+			closeListeners(s.listeners)
+			return nil, err
+		}
+		s.listeners = append(s.listeners, list...)
+		s.addrs = append(s.addrs, netip.AddrPortFrom(addr.Addr(), portOf(list[0])))
+	}
+	var err error
+	if s.source, err = openCerts(cfg); err != nil {
+		closeListeners(s.listeners)
+		return nil, err
+	}
+	s.config = s.source.TLS()
+	s.config.NextProtos = webProtocols
+	return s, nil
+}
+
+func openCerts(cfg Config) (*certs.Source, error) {
+	if cfg.TLSCert != "" || cfg.TLSKey != "" {
+		return loadCert(cfg)
+	}
+	for _, name := range cfg.TLSNames {
+		if _, err := certs.Clean(name); err != nil {
+			return nil, &ConfigError{Setting: "tls-name", Value: name, Problem: "neither a host name nor an address",
+				Cure: "write it like calls.example or 192.0.2.7", Cause: err}
+		}
+	}
+	source, err := certs.Open(certs.Config{Dir: cfg.StateDir, Names: cfg.TLSNames, Machine: certs.Machine(), Logger: cfg.Logger})
+	if err != nil {
+		return nil, &ConfigError{Setting: "tls-name", Value: "", Problem: err.Error(), Cure: "name fewer", Cause: err}
+	}
+	return source, nil
+}
+
+func loadCert(cfg Config) (*certs.Source, error) {
+	switch {
+	case cfg.TLSKey == "":
+		return nil, &ConfigError{Setting: "tls-cert", Value: cfg.TLSCert, Problem: "its key is missing", Cure: "name it with --tls-key"}
+	case cfg.TLSCert == "":
+		return nil, &ConfigError{Setting: "tls-key", Value: cfg.TLSKey, Problem: "its certificate is missing", Cure: "name it with --tls-cert"}
+	case len(cfg.TLSNames) > 0:
+		return nil, &ConfigError{Setting: "tls-name", Value: cfg.TLSNames[0], Problem: "a certificate is given",
+			Cure: "leave out either this or --tls-cert; for /_emu/ alone a name is given with --host"}
+	}
+	source, err := certs.Load(cfg.TLSCert, cfg.TLSKey)
+	if err != nil {
+		return nil, &ConfigError{Setting: "tls-cert", Value: cfg.TLSCert, Problem: err.Error(),
+			Cure: "give a certificate chain and its key as PEM files", Cause: err}
+	}
+	logCert(cfg.Logger, source)
+	return source, nil
+}
+
+// logCert shows what a certificate of the user's is for: whoever names the wrong one sees it here.
+func logCert(log *slog.Logger, source *certs.Source) {
+	leaf := source.Leaf()
+	log.Info("the certificate for HTTPS is the given one", "names", leaf.DNSNames, "addresses", leaf.IPAddresses, "until", leaf.NotAfter)
+}
+
+// HTTPSURLs are base URLs like BaseURL, for HTTPS: that of the API's own port first, then those of Config.HTTPS.
+func (e *Emulator) HTTPSURLs() []string {
+	urls := []string{"https://" + reachable(e.listen).String() + "/v1"}
+	for _, addr := range e.secure.addrs {
+		urls = append(urls, "https://"+reachable(addr).String()+"/v1")
+	}
+	return urls
+}
+
+// CA is the certificate, in PEM, that a client has to trust for HTTPS. It is nil where the certificate was given by Config.
+func (e *Emulator) CA() []byte { return e.secure.source.CA() }
+
+// CAFile is where CA is kept, empty where it is not.
+func (e *Emulator) CAFile() string { return e.secure.source.File() }
