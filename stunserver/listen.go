@@ -68,6 +68,20 @@ func (s sockets) pair(at netip.AddrPort, family string) (*net.UDPConn, *net.TCPL
 	return udp, tcp, nil
 }
 
+// listenTLS binds addr on TCP alone.
+func listenTLS(addr string) (*net.TCPListener, error) {
+	at, family, err := resolve(addr)
+	if err != nil {
+		return nil, err
+	}
+	tcpAddr := net.TCPAddrFromAddrPort(at)
+	tcp, err := net.ListenTCP("tcp"+family, tcpAddr)
+	if err != nil {
+		return nil, explain("tcp", tcpAddr, err)
+	}
+	return tcp, nil
+}
+
 // resolve turns host:port into an address, and the family suffix of the
 // network name that keeps a socket to it: "4", "6", or none for an empty host,
 // which means all addresses of both families (and no Addr in at).

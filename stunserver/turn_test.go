@@ -1,0 +1,758 @@
+package stunserver
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/logging"
+	"github.com/pion/stun/v2"
+	"github.com/pion/turn/v3"
+)
+
+// handClock moves when a test says so.
+type handClock struct {
+	mu     sync.Mutex
+	now    time.Time
+	timers map[chan time.Time]time.Time
+}
+
+func newHandClock() *handClock {
+	return &handClock{now: time.Unix(1_800_000_000, 0), timers: map[chan time.Time]time.Time{}}
+}
+
+func (c *handClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *handClock) After(d time.Duration) (<-chan time.Time, func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fired := make(chan time.Time, 1)
+	c.timers[fired] = c.now.Add(d)
+	return fired, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.timers, fired)
+	}
+}
+
+func (c *handClock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	for fired, at := range c.timers {
+		if !at.After(c.now) {
+			delete(c.timers, fired)
+			fired <- at
+		}
+	}
+}
+
+// relaying is a server with TURN and what tests need of it.
+type relaying struct {
+	*Server
+	clock *handClock
+	creds *Credentials
+	addr  netip.AddrPort
+	roots *x509.CertPool
+}
+
+func startTURN(t *testing.T, edit func(*Config)) *relaying {
+	t.Helper()
+	clock := newHandClock()
+	creds := NewCredentials(clock)
+	t.Cleanup(creds.Close)
+	certificate, roots := testCertificate(t)
+	cfg := Config{TURN: TURNConfig{Credentials: creds, TLSAddr: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{certificate}}}}
+	if edit != nil {
+		edit(&cfg)
+	}
+	s, addr := start(t, cfg)
+	return &relaying{s, clock, creds, addr, roots}
+}
+
+func testCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+}
+
+// client is pion's TURN client over the transport.
+func (s *relaying) client(t *testing.T, transport, username, password string) *turn.Client {
+	t.Helper()
+	conn, to := s.open(t, transport)
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.Writer = io.Discard
+	c, err := turn.NewClient(&turn.ClientConfig{
+		STUNServerAddr: to, TURNServerAddr: to, Conn: conn, Username: username, Password: password, LoggerFactory: quiet,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(); _ = conn.Close() })
+	return c
+}
+
+func (s *relaying) open(t *testing.T, transport string) (conn net.PacketConn, to string) {
+	t.Helper()
+	switch transport {
+	case "udp":
+		conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn, s.addr.String()
+	case "tcp":
+		conn, err := net.Dial("tcp", s.addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return turn.NewSTUNConn(conn), s.addr.String()
+	default:
+		conn, err := tls.Dial("tcp", s.TLSAddr().String(), &tls.Config{RootCAs: s.roots})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return turn.NewSTUNConn(conn), s.TLSAddr().String()
+	}
+}
+
+func (s *relaying) issue() (username, password string) { return s.creds.Issue("key", time.Hour) }
+
+// allocate makes an allocation, which must succeed.
+func (s *relaying) allocate(t *testing.T, transport string) (*turn.Client, net.PacketConn) {
+	t.Helper()
+	username, password := s.issue()
+	c := s.client(t, transport, username, password)
+	relay, err := c.Allocate()
+	if err != nil {
+		t.Fatalf("allocate over %s: %v", transport, err)
+	}
+	t.Cleanup(func() { _ = relay.Close() })
+	return c, relay
+}
+
+// echo is a peer that sends everything back.
+func echo(t *testing.T) net.Addr {
+	t.Helper()
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		buf := make([]byte, 2000)
+		for {
+			n, from, err := conn.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			_, _ = conn.WriteTo(buf[:n], from)
+		}
+	})
+	t.Cleanup(func() { _ = conn.Close(); wg.Wait() })
+	return conn.LocalAddr()
+}
+
+// round sends a packet to the peer and waits for it to come back.
+func round(relay net.PacketConn, peer net.Addr, text string) error {
+	if _, err := relay.WriteTo([]byte(text), peer); err != nil {
+		return err
+	}
+	if err := relay.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	buf := make([]byte, 2000)
+	n, _, err := relay.ReadFrom(buf)
+	if err != nil {
+		return err
+	}
+	if string(buf[:n]) != text {
+		return errors.New("came back as " + string(buf[:n]))
+	}
+	return nil
+}
+
+// until polls, with a deadline.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !done(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
+
+var transports = []string{"udp", "tcp", "tls"}
+
+func TestPacketsAreRelayedOverEveryTransport(t *testing.T) {
+	s := startTURN(t, nil)
+	peer := echo(t)
+	for _, transport := range transports {
+		t.Run(transport, func(t *testing.T) {
+			_, relay := s.allocate(t, transport)
+			for range 20 { // by indications first, then by a channel
+				if err := round(relay, peer, strings.Repeat("x", 1201)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			stats := s.Stats()
+			if len(stats.Allocations) != 1 || stats.Allocations[0].Transport != transport || stats.Allocations[0].SentBytes < 20*1201 {
+				t.Errorf("stats %+v", stats)
+			}
+			_ = relay.Close()
+			until(t, "the allocation ends with the client", func() bool { return len(s.Stats().Allocations) == 0 })
+		})
+	}
+	if stats := s.Stats(); stats.Allocated != 3 || stats.SentBytes < 60*1201 || stats.RecvBytes < 60*1201 || stats.RecvPackets < 60 {
+		t.Errorf("stats %+v", stats)
+	}
+}
+
+func TestBindingIsAnsweredBesideTURN(t *testing.T) {
+	s := startTURN(t, nil)
+	for _, network := range []string{"udp", "tcp"} {
+		c, req := dial(t, network, s.addr), request()
+		write(t, c, req.Raw)
+		expectOwnAddress(t, c, req)
+	}
+	c, err := tls.Dial("tcp", s.TLSAddr().String(), &tls.Config{RootCAs: s.roots, NextProtos: []string{"stun.turn"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if got := c.ConnectionState().NegotiatedProtocol; got != "stun.turn" {
+		t.Errorf("ALPN %q", got)
+	}
+	req := request()
+	write(t, c, req.Raw)
+	expectOwnAddress(t, c, req)
+}
+
+// A stream message of ChannelData whose length wraps around 65536 kept pion/turn busy for ever, after 64 bytes.
+func TestChannelDataWhoseLengthOverflowsClosesTheConnection(t *testing.T) {
+	s := startTURN(t, nil)
+	for _, head := range []string{"\x40\x00\xff\xfc", "\x40\x00\xff\xff", "\x40\x00\xff\xfd", "\x40\x00\x06\x3d"} {
+		c := dial(t, "tcp", s.addr)
+		write(t, c, []byte(head+strings.Repeat("\x00", 60)))
+		expectClosed(t, c)
+	}
+	until(t, "no connection is left", func() bool { return s.Stats().Connections == 0 })
+	if err := roundOver(t, s, "tcp"); err != nil {
+		t.Error(err)
+	}
+}
+
+func roundOver(t *testing.T, s *relaying, transport string) error {
+	t.Helper()
+	_, relay := s.allocate(t, transport)
+	return round(relay, echo(t), "hello")
+}
+
+// session speaks TURN by hand.
+type session struct {
+	t                  *testing.T
+	conn               net.Conn
+	username, password string
+	realm              stun.Realm
+	nonce              stun.Nonce
+	key                []byte
+}
+
+func (s *relaying) session(t *testing.T, username, password string) *session {
+	t.Helper()
+	x := &session{t: t, conn: dial(t, "udp", s.addr), username: username, password: password}
+	res := x.send(stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodAllocate, stun.ClassRequest)))
+	wantCode(t, "the first request", res, stun.CodeUnauthorized)
+	if err := res.Parse(&x.realm, &x.nonce); err != nil {
+		t.Fatal(err)
+	}
+	if x.realm.String() != Realm {
+		t.Errorf("realm %s", x.realm)
+	}
+	x.key = turn.GenerateAuthKey(username, x.realm.String(), password)
+	return x
+}
+
+func (x *session) send(m *stun.Message) *stun.Message {
+	x.t.Helper()
+	write(x.t, x.conn, m.Raw)
+	buf := make([]byte, 2000)
+	n, err := x.conn.Read(buf)
+	if err != nil {
+		x.t.Fatalf("no answer to %s: %v", m, err)
+	}
+	res := decode(x.t, buf[:n])
+	if res.TransactionID != m.TransactionID {
+		x.t.Fatalf("answer %s to %s", res, m)
+	}
+	return res
+}
+
+// ask sends an authenticated request.
+func (x *session) ask(method stun.Method, attrs ...stun.Setter) *stun.Message {
+	x.t.Helper()
+	return x.send(x.request(method, attrs...))
+}
+
+func (x *session) request(method stun.Method, attrs ...stun.Setter) *stun.Message {
+	setters := []stun.Setter{stun.TransactionID, stun.NewType(method, stun.ClassRequest)}
+	setters = append(setters, attrs...)
+	setters = append(setters, stun.NewUsername(x.username), x.realm, x.nonce, stun.MessageIntegrity(x.key))
+	return stun.MustBuild(setters...)
+}
+
+func wantCode(t *testing.T, what string, res *stun.Message, want stun.ErrorCode) {
+	t.Helper()
+	var code stun.ErrorCodeAttribute
+	_ = code.GetFrom(res)
+	if code.Code != want {
+		t.Errorf("%s: %d %s, want %d", what, code.Code, code.Reason, want)
+	}
+}
+
+func raw(typ stun.AttrType, value ...byte) stun.RawAttribute {
+	return stun.RawAttribute{Type: typ, Value: value}
+}
+
+// overUDP is what Allocate must have.
+func overUDP() stun.Setter { return raw(stun.AttrRequestedTransport, 17, 0, 0, 0) }
+
+// peerAttr is XOR-PEER-ADDRESS.
+type peerAttr string
+
+func (p peerAttr) AddTo(m *stun.Message) error {
+	at := netip.MustParseAddrPort(string(p))
+	return stun.XORMappedAddress{IP: at.Addr().AsSlice(), Port: int(at.Port())}.AddToAs(m, stun.AttrXORPeerAddress)
+}
+
+func TestWrongCredentialsAreUnauthorized(t *testing.T) {
+	s := startTURN(t, nil)
+	username, password := s.issue()
+	expired, expiredPassword := s.creds.Issue("key", time.Second)
+	revoked, revokedPassword := s.issue()
+	deleted, deletedPassword := s.creds.Issue("other key", time.Hour)
+	s.clock.advance(time.Second)
+	if !s.creds.Revoke("key", revoked) || s.creds.Revoke("key", revoked) || s.creds.Revoke("key", deleted) || s.creds.Revoke("key", expired) {
+		t.Error("revoke reports wrongly")
+	}
+	s.creds.RevokeKey("other key")
+	for _, tc := range []struct{ name, username, password string }{
+		{"wrong-credential", username, "wrong"},
+		{"not-issued", "someone", password},
+		{"not-issued", username[:63] + "x", password},
+		{"not-issued", strings.ToUpper(username), password},
+		{"expired", expired, expiredPassword},
+		{"revoked", revoked, revokedPassword},
+		{"revoked", deleted, deletedPassword},
+	} {
+		before := s.Stats().Refused[tc.name]
+		x := s.session(t, tc.username, tc.password)
+		for _, method := range []stun.Method{stun.MethodAllocate, stun.MethodRefresh, stun.MethodCreatePermission, stun.MethodChannelBind} {
+			res := x.ask(method, overUDP())
+			wantCode(t, tc.name+" "+method.String(), res, stun.CodeUnauthorized)
+			var nonce stun.Nonce
+			if nonce.GetFrom(res) != nil || !res.Contains(stun.AttrRealm) {
+				t.Errorf("%s: %s has no challenge", tc.name, res)
+			}
+		}
+		if got := s.Stats().Refused[tc.name] - before; got != 4 {
+			t.Errorf("%s: counted %d times", tc.name, got)
+		}
+	}
+	x := s.session(t, username, password)
+	wantCode(t, "the right one", x.ask(stun.MethodAllocate, overUDP()), 0)
+}
+
+func TestRequestsThatAreWrongGetTheirCode(t *testing.T) {
+	s := startTURN(t, nil)
+	username, password := s.issue()
+	fresh := s.session(t, username, password)
+	x := s.session(t, username, password)
+	wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP(), raw(stun.AttrRequestedAddressFamily, 2, 0, 0, 0)), 0)
+	peer := peerAttr("127.0.0.1:9")
+	channel := raw(stun.AttrChannelNumber, 0x40, 0, 0, 0)
+	for _, tc := range []struct {
+		name string
+		in   *session
+		do   stun.Method
+		with []stun.Setter
+		want stun.ErrorCode
+	}{
+		{"no transport", fresh, stun.MethodAllocate, nil, stun.CodeBadRequest},
+		{"half a transport", fresh, stun.MethodAllocate, []stun.Setter{raw(stun.AttrRequestedTransport, 17)}, stun.CodeBadRequest},
+		{"dont-fragment", fresh, stun.MethodAllocate, []stun.Setter{overUDP(), raw(stun.AttrDontFragment)}, stun.CodeUnknownAttribute},
+		{"unknown attribute", fresh, stun.MethodRefresh, []stun.Setter{raw(0x7f01)}, stun.CodeUnknownAttribute},
+		{"a reserved port", fresh, stun.MethodAllocate, []stun.Setter{overUDP(), raw(stun.AttrEvenPort, 0x80)}, stun.CodeInsufficientCapacity},
+		{"a token", fresh, stun.MethodAllocate, []stun.Setter{overUDP(), raw(stun.AttrReservationToken, 1, 2, 3, 4, 5, 6, 7, 8)}, stun.CodeInsufficientCapacity},
+		{"a token and even", fresh, stun.MethodAllocate, []stun.Setter{overUDP(), raw(stun.AttrEvenPort, 0), raw(stun.AttrReservationToken, 1, 2, 3, 4, 5, 6, 7, 8)}, stun.CodeBadRequest},
+		{"refresh of nothing", fresh, stun.MethodRefresh, nil, stun.CodeAllocMismatch},
+		{"permission for nothing", fresh, stun.MethodCreatePermission, []stun.Setter{peer}, stun.CodeAllocMismatch},
+		{"channel for nothing", fresh, stun.MethodChannelBind, []stun.Setter{channel, peer}, stun.CodeAllocMismatch},
+		{"a second allocation", x, stun.MethodAllocate, []stun.Setter{overUDP()}, stun.CodeAllocMismatch},
+		{"no peer", x, stun.MethodCreatePermission, nil, stun.CodeBadRequest},
+		{"half a peer", x, stun.MethodCreatePermission, []stun.Setter{raw(stun.AttrXORPeerAddress, 0, 1, 2)}, stun.CodeBadRequest},
+		{"an IPv6 peer", x, stun.MethodCreatePermission, []stun.Setter{peer, peerAttr("[2001:db8::1]:9")}, stun.CodeForbidden},
+		{"a channel without number", x, stun.MethodChannelBind, []stun.Setter{peer}, stun.CodeBadRequest},
+		{"a channel without peer", x, stun.MethodChannelBind, []stun.Setter{channel}, stun.CodeBadRequest},
+		{"a channel out of range", x, stun.MethodChannelBind, []stun.Setter{raw(stun.AttrChannelNumber, 0x80, 0, 0, 0), peer}, stun.CodeBadRequest},
+		{"permission", x, stun.MethodCreatePermission, []stun.Setter{peer}, 0},
+		{"channel", x, stun.MethodChannelBind, []stun.Setter{channel, peer}, 0},
+		{"the channel for another peer", x, stun.MethodChannelBind, []stun.Setter{channel, peerAttr("127.0.0.1:10")}, stun.CodeBadRequest},
+		{"even port", fresh, stun.MethodAllocate, []stun.Setter{raw(stun.AttrRequestedTransport, 99, 0, 0, 0), raw(stun.AttrEvenPort, 0)}, 0},
+	} {
+		res := tc.in.ask(tc.do, tc.with...)
+		wantCode(t, tc.name, res, tc.want)
+		if tc.name == "even port" {
+			var relayed stun.XORMappedAddress
+			if err := relayed.GetFromAs(res, stun.AttrXORRelayedAddress); err != nil || relayed.Port%2 != 0 {
+				t.Errorf("even port: %s, %v", relayed, err)
+			}
+		}
+	}
+
+	other, otherPassword := s.issue()
+	x.username, x.key = other, turn.GenerateAuthKey(other, Realm, otherPassword)
+	wantCode(t, "another credential", x.ask(stun.MethodRefresh), stun.CodeWrongCredentials)
+
+	incomplete := stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodRefresh, stun.ClassRequest), stun.NewUsername(username), stun.MessageIntegrity(fresh.key))
+	wantCode(t, "no realm and nonce", fresh.send(incomplete), stun.CodeBadRequest)
+	fresh.nonce = stun.NewNonce("stale")
+	wantCode(t, "a stale nonce", fresh.ask(stun.MethodRefresh), stun.CodeStaleNonce)
+	bare := stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodCreatePermission, stun.ClassRequest))
+	wantCode(t, "a permission from nobody", s.session(t, username, password).send(bare), stun.CodeUnauthorized)
+}
+
+func TestARepeatedAllocateGetsTheSameAnswer(t *testing.T) {
+	s := startTURN(t, nil)
+	x := s.session(t, "", "")
+	x.username, x.password = s.issue()
+	x.key = turn.GenerateAuthKey(x.username, Realm, x.password)
+	m := x.request(stun.MethodAllocate, overUDP())
+	first, second := x.send(m), x.send(m)
+	if string(first.Raw) != string(second.Raw) || first.Type.Class != stun.ClassSuccessResponse {
+		t.Errorf("%s, then %s", first, second)
+	}
+	if n := len(s.Stats().Allocations); n != 1 {
+		t.Errorf("%d allocations", n)
+	}
+}
+
+func TestAllocationsEndWithTheirCredential(t *testing.T) {
+	s := startTURN(t, nil)
+	for _, transport := range transports {
+		for name, end := range map[string]func(username string){
+			"revoked": func(username string) { s.creds.Revoke("key", username) },
+			"expired": func(string) { s.clock.advance(time.Hour) },
+			"deleted": func(string) { s.creds.RevokeKey("key") },
+		} {
+			t.Run(transport+" "+name, func(t *testing.T) {
+				key := "key"
+				if name == "deleted" {
+					key = "key " + transport
+					end = func(string) { s.creds.RevokeKey(key) }
+				}
+				username, password := s.creds.Issue(key, time.Hour)
+				c := s.client(t, transport, username, password)
+				relay, err := c.Allocate()
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = relay.Close() })
+				if err := round(relay, echo(t), "hello"); err != nil {
+					t.Fatal(err)
+				}
+				at := relay.LocalAddr().(*net.UDPAddr)
+				end(username)
+				until(t, "the allocation ends", func() bool { return len(s.Stats().Allocations) == 0 })
+				// The port is free, so nothing of the allocation is left.
+				until(t, "the relay's port is free", func() bool {
+					conn, err := net.ListenUDP("udp4", at)
+					if err == nil {
+						_ = conn.Close()
+					}
+					return err == nil
+				})
+				if _, err := s.client(t, transport, username, password).Allocate(); err == nil || !strings.Contains(err.Error(), "401") {
+					t.Errorf("another allocation: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// The client's port is the same, so its next allocation must not go with what is left of the last one.
+func TestAClientAllocatesAgainAtOnce(t *testing.T) {
+	s := startTURN(t, nil)
+	username, password := s.issue()
+	x := s.session(t, username, password)
+	for i := range 200 {
+		wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP()), 0)
+		if i%2 == 0 {
+			wantCode(t, "end", x.ask(stun.MethodRefresh, raw(stun.AttrLifetime, 0, 0, 0, 0)), 0)
+		} else {
+			s.mu.Lock()
+			for r := range s.relays {
+				go func() { _ = r.Close() }()
+			}
+			s.mu.Unlock()
+			until(t, "the relay is closed", func() bool { return len(s.Stats().Allocations) == 0 })
+		}
+	}
+	wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP()), 0)
+	wantCode(t, "permission", x.ask(stun.MethodCreatePermission, peerAttr("127.0.0.1:9")), 0)
+	if n := len(s.Stats().Allocations); n != 1 {
+		t.Errorf("%d allocations", n)
+	}
+}
+
+func TestAnAllocationThatIsNotRefreshedEnds(t *testing.T) {
+	s := startTURN(t, func(c *Config) {
+		c.TURN.Limits = func() Limits { return Limits{Lifetime: time.Second} }
+	})
+	username, password := s.issue()
+	x := s.session(t, username, password)
+	res := x.ask(stun.MethodAllocate, overUDP())
+	if life, _ := lifetime(res); life != time.Second {
+		t.Errorf("lifetime %s", life)
+	}
+	until(t, "the allocation ends", func() bool { return len(s.Stats().Allocations) == 0 })
+	wantCode(t, "refresh", x.ask(stun.MethodRefresh), stun.CodeAllocMismatch)
+}
+
+func TestLifetimesAreClamped(t *testing.T) {
+	s := startTURN(t, nil)
+	username, password := s.issue()
+	x := s.session(t, username, password)
+	for _, tc := range []struct {
+		ask  []stun.Setter
+		want time.Duration
+	}{
+		{nil, 10 * time.Minute},
+		{[]stun.Setter{seconds(time.Second)}, 10 * time.Minute},
+		{[]stun.Setter{seconds(20 * time.Minute)}, 20 * time.Minute},
+		{[]stun.Setter{seconds(48 * time.Hour)}, maxLifetime},
+		{[]stun.Setter{seconds(0)}, 0},
+	} {
+		if len(s.Stats().Allocations) == 0 {
+			wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP()), 0)
+		}
+		if life, given := lifetime(x.ask(stun.MethodRefresh, tc.ask...)); !given || life != tc.want {
+			t.Errorf("%s given %s, want %s", tc.ask, life, tc.want)
+		}
+	}
+}
+
+func TestAllocationsAreBounded(t *testing.T) {
+	s := startTURN(t, func(c *Config) {
+		c.TURN.Limits = func() Limits { return Limits{PerCredential: 2, InAll: 3} }
+	})
+	username, password := s.issue()
+	other, otherPassword := s.issue()
+	for _, tc := range []struct {
+		username, password string
+		want               stun.ErrorCode
+	}{
+		{username, password, 0}, {username, password, 0}, {username, password, stun.CodeAllocQuotaReached},
+		{other, otherPassword, 0}, {other, otherPassword, stun.CodeInsufficientCapacity},
+	} {
+		wantCode(t, "allocate", s.session(t, tc.username, tc.password).ask(stun.MethodAllocate, overUDP()), tc.want)
+	}
+	if refused := s.Stats().Refused; refused["quota"] != 1 || refused["full"] != 1 {
+		t.Errorf("refused %v", refused)
+	}
+}
+
+func TestPeersAreBounded(t *testing.T) {
+	s := startTURN(t, nil)
+	username, password := s.issue()
+	x := s.session(t, username, password)
+	x.ask(stun.MethodAllocate, overUDP())
+	for i := range maxPeers {
+		wantCode(t, "permission", x.ask(stun.MethodCreatePermission, peerAttr(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, byte(i), 1}), 9).String())), 0)
+	}
+	wantCode(t, "one more", x.ask(stun.MethodCreatePermission, peerAttr("127.1.0.1:9")), stun.CodeInsufficientCapacity)
+	wantCode(t, "a known one", x.ask(stun.MethodCreatePermission, peerAttr("127.0.0.1:10")), 0)
+}
+
+func TestPrivatePeersAreForbiddenButForTheSFU(t *testing.T) {
+	peer := echo(t)
+	own := netip.MustParseAddrPort(peer.String())
+	s := startTURN(t, func(c *Config) {
+		c.TURN.PublicPeersOnly = true
+		c.TURN.Own = func() []netip.AddrPort { return []netip.AddrPort{own} }
+	})
+	username, password := s.issue()
+	x := s.session(t, username, password)
+	x.ask(stun.MethodAllocate, overUDP())
+	for _, ip := range []string{"10.0.0.1", "172.16.0.1", "192.168.1.1", "127.0.0.2", "169.254.1.1", "224.0.0.1", "100.64.0.1", "0.0.0.0", "255.255.255.255"} {
+		wantCode(t, ip, x.ask(stun.MethodCreatePermission, peerAttr(ip+":9")), stun.CodeForbidden)
+		wantCode(t, ip, x.ask(stun.MethodChannelBind, raw(stun.AttrChannelNumber, 0x40, 0, 0, 0), peerAttr(ip+":9")), stun.CodeForbidden)
+	}
+	wantCode(t, "a public peer", x.ask(stun.MethodCreatePermission, peerAttr("192.0.2.1:9")), 0)
+
+	_, relay := s.allocate(t, "udp")
+	if err := round(relay, peer, "to the SFU"); err != nil {
+		t.Error(err)
+	}
+	before := s.Stats().Dropped
+	if _, err := relay.WriteTo([]byte("to its neighbour"), echo(t)); err != nil {
+		t.Error(err)
+	}
+	until(t, "what goes to another port of the SFU's address is dropped", func() bool { return s.Stats().Dropped > before })
+}
+
+func TestAllocationsAreMetered(t *testing.T) {
+	s := startTURN(t, func(c *Config) {
+		c.TURN.Limits = func() Limits { return Limits{Packets: 10, NewPeers: 1} }
+	})
+	_, relay := s.allocate(t, "udp")
+	peer, second := echo(t), "127.0.0.2:9"
+	for range 50 {
+		if _, err := relay.WriteTo([]byte("x"), peer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "packets are dropped", func() bool { return s.Stats().Dropped >= 30 })
+	other, err := net.ResolveUDPAddr("udp4", second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := relay.WriteTo([]byte("x"), other); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRelayPortsStayInTheirRange(t *testing.T) {
+	free, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.LocalAddr().(*net.UDPAddr).Port
+	_ = free.Close()
+	s := startTURN(t, func(c *Config) { c.TURN.RelayPorts = PortRange{uint16(port), uint16(port)} })
+	_, relay := s.allocate(t, "udp")
+	if got := relay.LocalAddr().(*net.UDPAddr).Port; got != port {
+		t.Errorf("relay on port %d, want %d", got, port)
+	}
+	username, password := s.issue()
+	x := s.session(t, username, password)
+	wantCode(t, "no port left", x.ask(stun.MethodAllocate, overUDP()), stun.CodeInsufficientCapacity)
+	if s.Stats().Refused["no-port"] != 1 {
+		t.Errorf("stats %+v", s.Stats())
+	}
+}
+
+func TestCloseEndsAllocations(t *testing.T) {
+	s := startTURN(t, nil)
+	for _, transport := range transports {
+		s.allocate(t, transport)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := len(s.Stats().Allocations); n != 0 {
+		t.Errorf("%d allocations are left", n)
+	}
+}
+
+func TestAConnectionWithAnAllocationMayBeIdle(t *testing.T) {
+	s := startTURN(t, func(c *Config) { c.IdleTimeout = 200 * time.Millisecond })
+	x := &session{t: t, conn: dial(t, "tcp", s.addr)}
+	res := x.send(stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodAllocate, stun.ClassRequest)))
+	if err := res.Parse(&x.realm, &x.nonce); err != nil {
+		t.Fatal(err)
+	}
+	x.username, x.password = s.issue()
+	x.key = turn.GenerateAuthKey(x.username, Realm, x.password)
+	wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP()), 0)
+	if err := x.conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	var timeout net.Error
+	if _, err := x.conn.Read(make([]byte, 1)); !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Fatalf("idle connection with an allocation: %v", err)
+	}
+	if err := x.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	s.creds.Revoke("key", x.username)
+	expectClosed(t, x.conn)
+}
+
+func TestNoCredentialIsLogged(t *testing.T) {
+	var out lockedBuilder
+	s := startTURN(t, func(c *Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	username, password := s.issue()
+	s.session(t, username, "wrong-canary").ask(stun.MethodAllocate, overUDP())
+	s.session(t, "username-canary", password).ask(stun.MethodAllocate, overUDP())
+	x := s.session(t, username, password)
+	x.ask(stun.MethodAllocate, overUDP())
+	x.ask(stun.MethodAllocate, overUDP())
+	s.creds.Revoke("key", username)
+	until(t, "the end is logged", func() bool { return strings.Contains(out.String(), "allocation ended") })
+	for _, canary := range []string{username, password, "wrong-canary", "username-canary"} {
+		if strings.Contains(out.String(), canary) {
+			t.Errorf("the log has %q:\n%s", canary, out.String())
+		}
+	}
+	if !strings.Contains(out.String(), "not-issued") {
+		t.Errorf("the log does not say why:\n%s", out.String())
+	}
+}
+
+type lockedBuilder struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuilder) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuilder) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
