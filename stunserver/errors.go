@@ -46,7 +46,7 @@ var (
 	ErrNoPort = errors.New("no free relay port")
 )
 
-// TLSError says that the error is about TURNConfig.TLSAddr.
+// TLSError says that the error is about Config.TLSAddr.
 type TLSError struct{ Err error }
 
 func (e *TLSError) Error() string { return fmt.Sprintf("TURN over TLS: %v", e.Err) }

@@ -249,7 +249,7 @@ func lifetime(m *stun.Message) (life time.Duration, given bool) {
 
 // clamp is the lifetime that a client gets (RFC 8656 section 7.2).
 func (c TURNConfig) clamp(asked time.Duration) time.Duration {
-	return min(max(asked, c.limits().Lifetime), maxLifetime)
+	return min(max(asked, c.limits().Lifetime, time.Second), maxLifetime)
 }
 
 // seconds is the attribute LIFETIME.

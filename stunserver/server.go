@@ -22,9 +22,8 @@ type Config struct {
 	// above the debug level. Nil discards.
 	Logger *slog.Logger
 
-	// TURN makes it relay too. With the zero value it only answers Binding
-	// requests.
-	TURN TURNConfig
+	// TLSAddr is the host:port of TURN over TLS; empty leaves it out.
+	TLSAddr string
 
 	// MaxConns bounds the TCP and TLS connections that are open at one time;
 	// the next one is closed as soon as it is accepted. Zero means 512.
@@ -51,16 +50,19 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Server is a running STUN and TURN server. Make one with New, end it with Close.
+// Server is a STUN and TURN server. Make one with New, have it serve with
+// Serve, end it with Close.
 type Server struct {
 	// Fixed after New.
 	cfg  Config
-	turn TURNConfig
 	udp  *net.UDPConn
 	tcp  *net.TCPListener
 	tls  *net.TCPListener // nil where there is none
-	gate *gate            // of udp; nil without TURN
 	done chan struct{}    // closed by the first Close
+
+	// Fixed after Serve.
+	turn TURNConfig
+	gate *gate // of udp; nil without TURN
 
 	wg        sync.WaitGroup // every goroutine of this server
 	closeOnce sync.Once
@@ -74,10 +76,10 @@ type Server struct {
 	closed     bool
 }
 
-// New binds the sockets and serves until Close. Its errors wrap ErrBadAddr,
-// ErrBusy or ErrNotLocal where one of these is the reason, and the system's
-// error otherwise; a *TLSError holds what is wrong with TURN.TLSAddr. On an
-// error nothing stays open.
+// New binds the sockets; nothing is answered before Serve. Its errors wrap
+// ErrBadAddr, ErrBusy or ErrNotLocal where one of these is the reason, and the
+// system's error otherwise; a *TLSError holds what is wrong with TLSAddr. On
+// an error nothing stays open.
 func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	udp, tcp, err := listen(cfg.Addr)
@@ -86,7 +88,6 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg:        cfg,
-		turn:       cfg.TURN.withDefaults(),
 		udp:        udp,
 		tcp:        tcp,
 		done:       make(chan struct{}),
@@ -94,33 +95,33 @@ func New(cfg Config) (*Server, error) {
 		relays:     make(map[*relay]struct{}),
 		byUsername: make(map[string]int),
 	}
-	if err := s.open(); err != nil {
-		return nil, errors.Join(err, s.Close())
+	if cfg.TLSAddr != "" {
+		if s.tls, err = listenTLS(cfg.TLSAddr); err != nil {
+			return nil, errors.Join(&TLSError{err}, s.Close())
+		}
 	}
 	return s, nil
 }
 
-// open starts what the configuration asks for.
-func (s *Server) open() error {
+// Serve serves until Close. With the zero value it only answers Binding
+// requests, and nothing over TLS. It is called once.
+func (s *Server) Serve(turn TURNConfig) error {
+	s.turn = turn.withDefaults()
 	if s.turn.Credentials == nil {
 		s.wg.Go(s.serveUDP)
 		s.wg.Go(func() { s.accept(s.tcp, nil) })
 		return nil
 	}
-	if s.turn.TLSAddr != "" {
-		var err error
-		if s.tls, err = listenTLS(s.turn.TLSAddr); err != nil {
-			return &TLSError{err}
-		}
-		secure := s.turn.secure()
-		s.wg.Go(func() { s.accept(s.tls, secure) })
-	}
-	s.wg.Go(func() { s.accept(s.tcp, nil) })
 	g := s.newGate(datagrams{s, s.udp}, "udp")
 	if err := g.start(); err != nil {
 		return err
 	}
 	s.gate = g
+	s.wg.Go(func() { s.accept(s.tcp, nil) })
+	if s.tls != nil && s.turn.TLS != nil {
+		secure := s.turn.secure()
+		s.wg.Go(func() { s.accept(s.tls, secure) })
+	}
 	return nil
 }
 

@@ -26,11 +26,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // start runs a server on a free port of loopback until the test ends.
 func start(t *testing.T, cfg Config) (*Server, netip.AddrPort) {
 	t.Helper()
+	return startWith(t, cfg, TURNConfig{})
+}
+
+func startWith(t *testing.T, cfg Config, turn TURNConfig) (*Server, netip.AddrPort) {
+	t.Helper()
 	if cfg.Addr == "" {
 		cfg.Addr = "127.0.0.1:0"
 	}
 	s, err := New(cfg)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(turn); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -21,9 +21,8 @@ type TURNConfig struct {
 	// RelayPorts are the ports of relays. Zero means any that is free.
 	RelayPorts PortRange
 
-	// TLSAddr is the host:port of TURN over TLS; empty leaves it out. TLS holds the certificate for it.
-	TLSAddr string
-	TLS     *tls.Config
+	// TLS holds the certificate for Config.TLSAddr.
+	TLS *tls.Config
 
 	// PublicPeersOnly refuses peers on private, loopback, link-local and multicast addresses (contract 7.2), but for Own.
 	PublicPeersOnly bool
@@ -42,7 +41,7 @@ type PortRange struct{ First, Last uint16 }
 type Limits struct {
 	PerCredential int           // allocations of one credential; 0 means 100
 	InAll         int           // allocations in all; 0 means 1000
-	Lifetime      time.Duration // of an allocation that asks for less, in whole seconds; 0 means 10 min
+	Lifetime      time.Duration // of an allocation that asks for less, a second at least; 0 means 10 min
 
 	// Of one allocation, each direction counted together (contract 6). Beyond these, packets are dropped. 0 means no limit.
 	NewPeers int // peer addresses a second that it has not sent to before

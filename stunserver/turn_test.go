@@ -72,17 +72,18 @@ type relaying struct {
 	roots *x509.CertPool
 }
 
-func startTURN(t *testing.T, edit func(*Config)) *relaying {
+func startTURN(t *testing.T, edit func(*Config, *TURNConfig)) *relaying {
 	t.Helper()
 	clock := newHandClock()
 	creds := NewCredentials(clock)
 	t.Cleanup(creds.Close)
 	certificate, roots := testCertificate(t)
-	cfg := Config{TURN: TURNConfig{Credentials: creds, TLSAddr: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{certificate}}}}
+	cfg := Config{TLSAddr: "127.0.0.1:0"}
+	turn := TURNConfig{Credentials: creds, TLS: &tls.Config{Certificates: []tls.Certificate{certificate}}}
 	if edit != nil {
-		edit(&cfg)
+		edit(&cfg, &turn)
 	}
-	s, addr := start(t, cfg)
+	s, addr := startWith(t, cfg, turn)
 	return &relaying{s, clock, creds, addr, roots}
 }
 
@@ -544,8 +545,8 @@ func TestAClientAllocatesAgainAtOnce(t *testing.T) {
 }
 
 func TestAnAllocationThatIsNotRefreshedEnds(t *testing.T) {
-	s := startTURN(t, func(c *Config) {
-		c.TURN.Limits = func() Limits { return Limits{Lifetime: time.Second} }
+	s := startTURN(t, func(_ *Config, turn *TURNConfig) {
+		turn.Limits = func() Limits { return Limits{Lifetime: time.Second} }
 	})
 	username, password := s.issue()
 	x := s.session(t, username, password)
@@ -581,8 +582,8 @@ func TestLifetimesAreClamped(t *testing.T) {
 }
 
 func TestAllocationsAreBounded(t *testing.T) {
-	s := startTURN(t, func(c *Config) {
-		c.TURN.Limits = func() Limits { return Limits{PerCredential: 2, InAll: 3} }
+	s := startTURN(t, func(_ *Config, turn *TURNConfig) {
+		turn.Limits = func() Limits { return Limits{PerCredential: 2, InAll: 3} }
 	})
 	username, password := s.issue()
 	other, otherPassword := s.issue()
@@ -615,9 +616,9 @@ func TestPeersAreBounded(t *testing.T) {
 func TestPrivatePeersAreForbiddenButForTheSFU(t *testing.T) {
 	peer := echo(t)
 	own := netip.MustParseAddrPort(peer.String())
-	s := startTURN(t, func(c *Config) {
-		c.TURN.PublicPeersOnly = true
-		c.TURN.Own = func() []netip.AddrPort { return []netip.AddrPort{own} }
+	s := startTURN(t, func(_ *Config, turn *TURNConfig) {
+		turn.PublicPeersOnly = true
+		turn.Own = func() []netip.AddrPort { return []netip.AddrPort{own} }
 	})
 	username, password := s.issue()
 	x := s.session(t, username, password)
@@ -640,8 +641,8 @@ func TestPrivatePeersAreForbiddenButForTheSFU(t *testing.T) {
 }
 
 func TestAllocationsAreMetered(t *testing.T) {
-	s := startTURN(t, func(c *Config) {
-		c.TURN.Limits = func() Limits { return Limits{Packets: 10, NewPeers: 1} }
+	s := startTURN(t, func(_ *Config, turn *TURNConfig) {
+		turn.Limits = func() Limits { return Limits{Packets: 10, NewPeers: 1} }
 	})
 	_, relay := s.allocate(t, "udp")
 	peer, second := echo(t), "127.0.0.2:9"
@@ -667,7 +668,7 @@ func TestRelayPortsStayInTheirRange(t *testing.T) {
 	}
 	port := free.LocalAddr().(*net.UDPAddr).Port
 	_ = free.Close()
-	s := startTURN(t, func(c *Config) { c.TURN.RelayPorts = PortRange{uint16(port), uint16(port)} })
+	s := startTURN(t, func(_ *Config, turn *TURNConfig) { turn.RelayPorts = PortRange{uint16(port), uint16(port)} })
 	_, relay := s.allocate(t, "udp")
 	if got := relay.LocalAddr().(*net.UDPAddr).Port; got != port {
 		t.Errorf("relay on port %d, want %d", got, port)
@@ -694,7 +695,7 @@ func TestCloseEndsAllocations(t *testing.T) {
 }
 
 func TestAConnectionWithAnAllocationMayBeIdle(t *testing.T) {
-	s := startTURN(t, func(c *Config) { c.IdleTimeout = 200 * time.Millisecond })
+	s := startTURN(t, func(c *Config, _ *TURNConfig) { c.IdleTimeout = 200 * time.Millisecond })
 	x := &session{t: t, conn: dial(t, "tcp", s.addr)}
 	res := x.send(stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodAllocate, stun.ClassRequest)))
 	if err := res.Parse(&x.realm, &x.nonce); err != nil {
@@ -719,7 +720,7 @@ func TestAConnectionWithAnAllocationMayBeIdle(t *testing.T) {
 
 func TestNoCredentialIsLogged(t *testing.T) {
 	var out lockedBuilder
-	s := startTURN(t, func(c *Config) {
+	s := startTURN(t, func(c *Config, _ *TURNConfig) {
 		c.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	username, password := s.issue()
