@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,6 +36,10 @@ const (
 	TCPMedia Need = "ICE over TCP"
 	// MovableClock means that the target's timeouts can be let pass without waiting, by POST /_emu/clock.
 	MovableClock Need = "clock that can be advanced"
+	// TURN means that TURNKeyID and TURNKeyToken issue credentials with which the target's TURN server is reached.
+	TURN Need = "TURN"
+	// TURNOverTLS means that it is reached over TLS as well.
+	TURNOverTLS Need = "TURN over TLS"
 	// AccountAPI means that the target's account API can be used with AccountID and AccountToken.
 	AccountAPI Need = "account API"
 	// TwoAccounts means that OtherAccountToken is there.
@@ -68,6 +73,10 @@ type Target struct {
 	Has      []Need
 	HTTP     *http.Client      // nil means one of its own per case
 	Schema   *openapi.Document // nil loads it for every case
+
+	TURNKeyID    string
+	TURNKeyToken string
+	TLSRoots     *x509.CertPool // CAs of the TURN server; nil means the system's
 
 	AccountURL        string // of the account API, ending in /client/v4; empty means that of an emulator at BaseURL
 	AccountID         string

@@ -10,6 +10,7 @@ func Cases() []Case {
 		mediaCases(), codecCases(), repairCases(), hostileCases(), updateCases(), simulcastCases(), bidirectionalCases(),
 		pushUnofferedCases(), discoverCases(), pullOfferCases(), restartCases(), codecSetCases(),
 		lifeCases(), limitCases(), flowCases(), establishCases(), channelCases(), channelItemCases(), deliveryCases(), channelLifeCases(),
-		channelFlowCases(), accountCases(),
+		channelFlowCases(),
+		credentialCases(), turnCases(), turnFlowCases(), accountCases(),
 	)
 }

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"crypto/x509"
 	"flag"
 	"fmt"
 	"os"
@@ -37,7 +38,7 @@ func TestContract(t *testing.T) {
 	}
 	target = probed(t, target)
 	if !given && (!target.Emulator || !slices.Equal(target.Has, []conformance.Need{
-		conformance.OpenApps, conformance.MovableClock, conformance.TCPMedia, conformance.AccountAPI,
+		conformance.OpenApps, conformance.MovableClock, conformance.TCPMedia, conformance.TURN, conformance.TURNOverTLS, conformance.AccountAPI,
 	})) {
 		t.Errorf("the emulator in dev mode is taken for %+v", target)
 	}
@@ -94,6 +95,7 @@ func run(t *testing.T, target conformance.Target, given bool, cases []conformanc
 func targetOfEnvironment() (conformance.Target, bool) {
 	target := conformance.Target{
 		BaseURL: os.Getenv("CALLS_BASE_URL"), AppID: os.Getenv("CALLS_APP_ID"), Secret: os.Getenv("CALLS_APP_SECRET"),
+		TURNKeyID: os.Getenv("CALLS_TURN_KEY_ID"), TURNKeyToken: os.Getenv("CALLS_TURN_KEY_TOKEN"),
 		AccountURL: os.Getenv("CALLS_ACCOUNT_URL"), AccountID: os.Getenv("CALLS_ACCOUNT_ID"), AccountToken: os.Getenv("CALLS_ACCOUNT_TOKEN"),
 	}
 	return target, target.BaseURL != "" && target.AppID != "" && target.Secret != ""
@@ -113,8 +115,11 @@ func probed(t *testing.T, target conformance.Target) conformance.Target {
 const realMode = 1
 
 func inProcess(t *testing.T, edit func(*emulator.Config)) conformance.Target {
-	e := emulator.RunT(quiet{t}, edit)
+	e := emulator.RunT(quiet{t}, func(c *emulator.Config) { c.STUN = "127.0.0.1:0" }, edit)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(e.CA())
 	return conformance.Target{BaseURL: e.BaseURL(), AppID: e.AppID(), Secret: e.Secret(),
+		TURNKeyID: e.TURNKeyID(), TURNKeyToken: e.TURNKeyToken(), TLSRoots: roots,
 		AccountID: e.AccountID(), AccountToken: e.AccountToken()}
 }
 
@@ -240,7 +245,7 @@ func TestEveryOperationHasACase(t *testing.T) {
 		}
 	}
 	for path, item := range loadSchema(t).Spec().Paths.Map() {
-		if !strings.HasPrefix(path, "/apps/") && !strings.HasPrefix(path, "/client/v4/") {
+		if !strings.HasPrefix(path, "/apps/") && !strings.HasPrefix(path, "/client/v4/") && !strings.HasPrefix(path, "/turn/") {
 			continue // the emulator's own zone is no part of the contract
 		}
 		for _, op := range item.Operations() {
