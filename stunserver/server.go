@@ -96,7 +96,7 @@ func New(cfg Config) (*Server, error) {
 		byUsername: make(map[string]int),
 	}
 	if cfg.TLSAddr != "" {
-		if s.tls, err = listenTLS(cfg.TLSAddr); err != nil {
+		if s.tls, err = (sockets{tcp: net.ListenTCP}).listenTLS(cfg.TLSAddr); err != nil {
 			return nil, errors.Join(&TLSError{err}, s.Close())
 		}
 	}

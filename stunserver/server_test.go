@@ -303,6 +303,44 @@ func TestEmptyHostListensOnEveryAddress(t *testing.T) {
 	expectOwnAddress(t, c, req)
 }
 
+// Clients drop URLs that contain ":53".
+func TestTheSystemDoesNotChooseAPortThatClientsDrop(t *testing.T) {
+	for name, open := range map[string]func(sockets) (*net.TCPListener, error){
+		"udp and tcp": func(s sockets) (*net.TCPListener, error) {
+			udp, tcp, err := s.listen("127.0.0.1:0")
+			if err == nil {
+				_ = udp.Close()
+			}
+			return tcp, err
+		},
+		"tls": func(s sockets) (*net.TCPListener, error) { return s.listenTLS("127.0.0.1:0") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := true
+			s := sockets{udp: net.ListenUDP, tcp: func(network string, a *net.TCPAddr) (*net.TCPListener, error) {
+				if !first {
+					return net.ListenTCP(network, a)
+				}
+				first = false
+				for port := 53000; port < 53999; port++ {
+					if l, err := net.ListenTCP(network, &net.TCPAddr{IP: a.IP, Port: port}); err == nil {
+						return l, nil
+					}
+				}
+				return nil, errors.New("every port from 53000 on is taken")
+			}}
+			tcp, err := open(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = tcp.Close() }()
+			if strings.Contains(tcp.Addr().String(), ":53") {
+				t.Errorf("listens on %s", tcp.Addr())
+			}
+		})
+	}
+}
+
 func TestPortZeroLooksForAPortFreeOnBoth(t *testing.T) {
 	for _, tc := range []struct {
 		busy int // attempts whose UDP port is taken
