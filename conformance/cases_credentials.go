@@ -146,7 +146,7 @@ func credentialsTTL(ctx context.Context, t *T) {
 
 func credentialsToken(ctx context.Context, t *T) {
 	none, basic := "", "Basic "+t.target.TURNKeyToken
-	for _, path := range []string{"/generate-ice-servers", "/generate", "/" + strings.Repeat("a", 64) + "/revoke"} {
+	for _, path := range []string{"/generate-ice-servers", "/generate", "/" + strings.Repeat("z", 64) + "/revoke"} {
 		body := any(credentialsBody{TTL: 60})
 		if strings.HasSuffix(path, "/revoke") {
 			body = nil
@@ -214,6 +214,6 @@ func credentialsRevoke(ctx context.Context, t *T) {
 			t.Errorf("%s: a body: %s", x, short(x.Raw))
 		}
 	}
-	t.revoke(ctx, strings.Repeat("a", 64))
+	t.revoke(ctx, strings.Repeat("z", 64))
 	t.wantNoAllocation("a revoked credential", s, "udp", "401")
 }

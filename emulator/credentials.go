@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -133,7 +132,7 @@ func (a *credentialAPI) generate(c *keyCall) (int, any, error) {
 		return 0, nil, err
 	}
 	stun, turn := a.emulator.turnURLs(false)
-	server.URLs = slices.Concat([]string{}, stun, turn)
+	server.URLs = append(append([]string{}, stun...), turn...) // a list, though it be empty
 	return http.StatusCreated, &wire.CredentialsResponse{ICEServers: server}, nil
 }
 
