@@ -188,7 +188,7 @@ func credentialsMadeKey(ctx context.Context, t *T) {
 	t.allocate(t.turnClient(server, "udp"))
 	t.account(ctx, accountCall{Method: http.MethodDelete, Path: keys + "/" + made.UID}).want(http.StatusOK)
 	t.do(ctx, c).wantError(rowTURNKey)
-	t.wantNoAllocation("a credential of a deleted key", server, "udp", "401")
+	t.wantUnauthorized("a credential of a deleted key", server, "udp")
 }
 
 func credentialsRoute(ctx context.Context, t *T) {
@@ -215,5 +215,5 @@ func credentialsRevoke(ctx context.Context, t *T) {
 		}
 	}
 	t.revoke(ctx, strings.Repeat("z", 64))
-	t.wantNoAllocation("a revoked credential", s, "udp", "401")
+	t.wantUnauthorized("a revoked credential", s, "udp")
 }

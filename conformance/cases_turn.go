@@ -82,8 +82,8 @@ func turnWrong(ctx context.Context, t *T) {
 	wrong.Credential = strings.Repeat("0", 64)
 	unknown.Username = "g0" + strings.Repeat("0", 62)
 	for _, transport := range []string{"udp", "tcp", "tls"} {
-		t.wantNoAllocation("a wrong credential", wrong, transport, "401")
-		t.wantNoAllocation("an unknown username", unknown, transport, "401")
+		t.wantUnauthorized("a wrong credential", wrong, transport)
+		t.wantUnauthorized("an unknown username", unknown, transport)
 		t.allocate(t.turnClient(s, transport))
 	}
 }
@@ -98,7 +98,7 @@ func (t *T) ends(ctx context.Context, s iceServer, end func()) {
 	end()
 	t.Must(pub.Peer.WaitState(ctx, webrtc.PeerConnectionStateDisconnected))
 	t.quiet(ctx, "media", subscribers[0])
-	t.wantNoAllocation("the same credential", s, "udp", "401")
+	t.wantUnauthorized("the same credential", s, "udp")
 }
 
 func turnRevoked(ctx context.Context, t *T) {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -118,7 +119,7 @@ func (r *relay) WriteTo(p []byte, addr net.Addr) (int, error) {
 // the SFU, where nothing else of its address is allowed, are looked at here.
 func (r *relay) reaches(at netip.AddrPort) bool {
 	turn := r.gate.server.turn
-	return turn.allows(at.Addr()) || turn.owns(at.Addr(), at.Port())
+	return turn.allows(at.Addr()) || slices.Contains(turn.Own(), at)
 }
 
 // meets counts a peer that was not sent to before.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -75,12 +76,12 @@ func (g *gate) authenticate(m *stun.Message, from netip.AddrPort) (granted grant
 }
 
 func explainCredential(err error) (reason, cure string) {
-	switch err { //nolint:errorlint // sentinels of this package, unwrapped
-	case ErrExpired:
+	switch {
+	case errors.Is(err, ErrExpired):
 		return "expired", "ask for a new one before the ttl has passed"
-	case ErrRevoked:
+	case errors.Is(err, ErrRevoked):
 		return "revoked", "ask for a new one"
-	case errWrongCredential:
+	case errors.Is(err, errWrongCredential):
 		return "wrong-credential", "take username and credential from one answer of generate-ice-servers"
 	default:
 		return "not-issued", "ask generate-ice-servers of this run for one; none outlives the process"
@@ -203,7 +204,7 @@ func (g *gate) permit(r *relay, ip netip.Addr) stun.ErrorCode {
 	case !ip.Is4():
 		g.server.refuse("peer-family", r.client, "the peer "+ip.String()+" is not IPv4, as relays are", "use the peer's IPv4 candidate")
 		return stun.CodeForbidden
-	case !turn.allows(ip) && !turn.owns(ip, 0):
+	case !turn.allows(ip) && !turn.owns(ip):
 		g.server.refuse("peer-forbidden", r.client, "the peer "+ip.String()+" is not on the public internet",
 			"the mode dev allows such peers, as development needs; the real service does not")
 		return stun.CodeForbidden

@@ -263,13 +263,19 @@ func TestBusyAddressIsNamed(t *testing.T) {
 		t.Errorf("both taken: %v", err)
 	}
 
-	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = udp.Close() }()
+	// A UDP port whose TCP side nobody has, neither for listening nor for a connection.
+	var udp *net.UDPConn
+	until(t, "a port is free for TCP", func() bool {
+		conn := listenUDP(t)
+		l, err := net.Listen("tcp4", conn.LocalAddr().String())
+		if err != nil {
+			return false
+		}
+		udp = conn
+		return l.Close() == nil
+	})
 	taken := udp.LocalAddr().String()
-	_, err = New(Config{Addr: taken})
+	_, err := New(Config{Addr: taken})
 	if !errors.Is(err, ErrBusy) || err.Error() != "udp "+taken+": address already in use" {
 		t.Errorf("udp taken: %v", err)
 	}

@@ -3,6 +3,7 @@ package stunserver
 import (
 	"crypto/tls"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -97,14 +98,9 @@ func (c TURNConfig) allows(ip netip.Addr) bool {
 	return ip.Is4() && (!c.PublicPeersOnly || isPublic(ip))
 }
 
-// owns says whether an address is one of Own; a port of 0 means any.
-func (c TURNConfig) owns(ip netip.Addr, port uint16) bool {
-	for _, own := range c.Own() {
-		if own.Addr() == ip && (port == 0 || own.Port() == port) {
-			return true
-		}
-	}
-	return false
+// owns says whether one of Own is at that address.
+func (c TURNConfig) owns(ip netip.Addr) bool {
+	return slices.ContainsFunc(c.Own(), func(own netip.AddrPort) bool { return own.Addr() == ip })
 }
 
 // reserved are ranges of IPv4 that reach nobody on the internet, beyond those that netip knows (RFC 6890).

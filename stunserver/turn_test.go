@@ -156,7 +156,7 @@ func (s *relaying) open(t *testing.T, transport string) (conn net.PacketConn, to
 func (s *relaying) issue() (username, password string) { return s.creds.Issue("key", time.Hour) }
 
 // allocate makes an allocation, which must succeed.
-func (s *relaying) allocate(t *testing.T, transport string) (*turn.Client, net.PacketConn) {
+func (s *relaying) allocate(t *testing.T, transport string) net.PacketConn {
 	t.Helper()
 	username, password := s.issue()
 	c := s.client(t, transport, username, password)
@@ -165,7 +165,7 @@ func (s *relaying) allocate(t *testing.T, transport string) (*turn.Client, net.P
 		t.Fatalf("allocate over %s: %v", transport, err)
 	}
 	t.Cleanup(func() { _ = relay.Close() })
-	return c, relay
+	return relay
 }
 
 // echo is a peer that sends everything back.
@@ -228,7 +228,7 @@ func TestPacketsAreRelayedOverEveryTransport(t *testing.T) {
 	peer := echo(t)
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
-			_, relay := s.allocate(t, transport)
+			relay := s.allocate(t, transport)
 			for range 20 { // by indications first, then by a channel
 				if err := round(relay, peer, strings.Repeat("x", 1201)); err != nil {
 					t.Fatal(err)
@@ -283,7 +283,7 @@ func TestChannelDataWhoseLengthOverflowsClosesTheConnection(t *testing.T) {
 
 func roundOver(t *testing.T, s *relaying, transport string) error {
 	t.Helper()
-	_, relay := s.allocate(t, transport)
+	relay := s.allocate(t, transport)
 	return round(relay, echo(t), "hello")
 }
 
@@ -385,7 +385,7 @@ func TestPrivatePeersAreForbiddenButForTheSFU(t *testing.T) {
 	}
 	wantCode(t, "a public peer", x.ask(stun.MethodCreatePermission, peerAttr("192.0.2.1:9")), 0)
 
-	_, relay := s.allocate(t, "udp")
+	relay := s.allocate(t, "udp")
 	if err := round(relay, peer, "to the SFU"); err != nil {
 		t.Error(err)
 	}
@@ -397,24 +397,74 @@ func TestPrivatePeersAreForbiddenButForTheSFU(t *testing.T) {
 }
 
 func TestAllocationsAreMetered(t *testing.T) {
-	s := startTURN(t, func(_ *Config, turn *TURNConfig) {
-		turn.Limits = func() Limits { return Limits{Packets: 10, NewPeers: 1} }
-	})
-	_, relay := s.allocate(t, "udp")
-	peer, second := echo(t), "127.0.0.2:9"
-	for range 50 {
-		if _, err := relay.WriteTo([]byte("x"), peer); err != nil {
-			t.Fatal(err)
-		}
+	for name, tc := range map[string]struct {
+		limits Limits
+		peers  []string // that a burst of packets goes to
+		pass   uint64   // of ten
+	}{
+		"packets":   {Limits{Packets: 3}, []string{"127.0.0.1:9"}, 3},
+		"bits":      {Limits{Bits: 8 * maxMessage}, []string{"127.0.0.1:9"}, 1},
+		"new peers": {Limits{NewPeers: 1}, []string{"127.0.0.1:9", "127.0.0.2:9"}, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startTURN(t, func(_ *Config, turn *TURNConfig) { turn.Limits = func() Limits { return tc.limits } })
+			username, password := s.issue()
+			x := s.session(t, username, password)
+			wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP()), 0)
+			for _, peer := range tc.peers {
+				wantCode(t, "permission", x.ask(stun.MethodCreatePermission, peerAttr(peer)), 0)
+			}
+			for i := range 10 {
+				write(t, x.conn, stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodSend, stun.ClassIndication),
+					peerAttr(tc.peers[i%len(tc.peers)]), raw(stun.AttrData, make([]byte, 900)...)).Raw)
+			}
+			until(t, "ten packets are sent or dropped", func() bool { got := s.Stats(); return got.SentPackets+got.Dropped == 10 })
+			if got := s.Stats(); got.SentPackets < tc.pass || got.SentPackets > tc.pass+1 { // one more if the machine was slow
+				t.Errorf("%d packets pass, want %d", got.SentPackets, tc.pass)
+			}
+		})
 	}
-	until(t, "packets are dropped", func() bool { return s.Stats().Dropped >= 30 })
-	other, err := net.ResolveUDPAddr("udp4", second)
+}
+
+// pion/stun/v2 panics on a short address that ends where its buffer ends, and with it the process.
+func TestAShortPeerInAnIndicationIsDropped(t *testing.T) {
+	s := startTURN(t, nil)
+	username, password := s.issue()
+	x := s.session(t, username, password)
+	wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP()), 0)
+	for n := range 128 {
+		write(t, x.conn, stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodSend, stun.ClassIndication),
+			raw(stun.AttrData, make([]byte, 4*n)...), raw(stun.AttrXORPeerAddress)).Raw)
+	}
+	wantCode(t, "refresh", x.ask(stun.MethodRefresh), 0)
+}
+
+// pion/turn deletes by LocalAddr, among others, and may do so after the client has allocated again.
+func TestEachAllocationOfAClientHasAKeyOfItsOwn(t *testing.T) {
+	g, from := heldGate(t)
+	g.link = datagrams{socket: listenUDP(t)}
+	g.relays[from].local = &net.UDPAddr{Port: 7}
+	g.face(from)
+	if g.LocalAddr() != g.relays[from].local {
+		t.Errorf("the client's allocation is %s", g.LocalAddr())
+	}
+	delete(g.relays, from)
+	g.face(from)
+	first := g.LocalAddr().String()
+	g.face(from)
+	if second := g.LocalAddr().String(); second == first {
+		t.Errorf("both are %s", first)
+	}
+}
+
+func listenUDP(t *testing.T) *net.UDPConn {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := relay.WriteTo([]byte("x"), other); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 func TestRelayPortsStayInTheirRange(t *testing.T) {
@@ -425,7 +475,7 @@ func TestRelayPortsStayInTheirRange(t *testing.T) {
 	port := free.LocalAddr().(*net.UDPAddr).Port
 	_ = free.Close()
 	s := startTURN(t, func(_ *Config, turn *TURNConfig) { turn.RelayPorts = PortRange{uint16(port), uint16(port)} })
-	_, relay := s.allocate(t, "udp")
+	relay := s.allocate(t, "udp")
 	if got := relay.LocalAddr().(*net.UDPAddr).Port; got != port {
 		t.Errorf("relay on port %d, want %d", got, port)
 	}

@@ -53,7 +53,7 @@ func malformed(ctx context.Context, t target) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	noise := make([]byte, 1200)
 	for i := range 10 * t.malformed {
 		n := i % len(noise)
@@ -133,7 +133,7 @@ func allocations(ctx context.Context, t target) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer peer.Close()
+	defer func() { _ = peer.Close() }()
 	var s server
 	for i := range t.allocations {
 		if i%100 == 0 { // the quota of a credential
