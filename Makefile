@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help test check unit tls-test e2e tools build lint bench fuzz soak compose-test dataload clean
+.PHONY: help test check unit tls-test e2e tools build lint bench fuzz soak compose-test turn-abuse dataload clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ soak: ## a thousand sessions made, connected, used and closed: what do they leav
 
 compose-test: ## build the image, start docker compose, pull media from outside and from a second container
 	scripts/compose-test.sh
+
+turn-abuse: ## malformed frames, wrong credentials and 200 allocations at the TURN server; nothing may be left
+	scripts/turn-abuse.sh $(TURNABUSE)
 
 dataload: ## 1 publisher to 100 subscribers on data channels, 200 messages a second for 20 s (DATALOAD="-rate 400")
 	scripts/dataload.sh $(DATALOAD)

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -39,6 +40,10 @@ const (
 	FixableEstimate Need = "bandwidth estimate that can be fixed"
 	// Explanations means that refusals say why in the header X-Emu-Explain; every answer is checked for it then.
 	Explanations Need = "refusals that explain themselves"
+	// TURN means that TURNKeyID and TURNKeyToken issue credentials with which the target's TURN server is reached.
+	TURN Need = "TURN"
+	// TURNOverTLS means that it is reached over TLS as well.
+	TURNOverTLS Need = "TURN over TLS"
 	// AccountAPI means that the target's account API can be used with AccountID and AccountToken.
 	AccountAPI Need = "account API"
 	// TwoAccounts means that OtherAccountToken is there.
@@ -72,6 +77,10 @@ type Target struct {
 	Has      []Need
 	HTTP     *http.Client      // nil means one of its own per case
 	Schema   *openapi.Document // nil loads it for every case
+
+	TURNKeyID    string
+	TURNKeyToken string
+	TLSRoots     *x509.CertPool // CAs of the TURN server; nil means the system's
 
 	AccountURL        string // of the account API, ending in /client/v4; empty means that of an emulator at BaseURL
 	AccountID         string

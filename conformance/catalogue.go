@@ -16,6 +16,7 @@ type Row struct {
 var rows = []Row{
 	{"unauthorized/401", "unauthorized", 401, "", "contract 1.2, 9.2"},
 	{"not_found/404 app", "not_found", 404, "", "contract 1.2, 9.2"},
+	{"not_found/404 turn key", "not_found", 404, "", "contract 7.3"},
 	{"not_found/404 path", "not_found", 404, "", "contract 1.14"},
 	{"method_not_allowed/405", "", 405, "", "contract 1.14; the code is not recorded"},
 	{"method_not_allowed/405 delete", "", 405, "", "contract 1.8; the code is not recorded"},
@@ -23,6 +24,7 @@ var rows = []Row{
 	{"decoding_error/400", "decoding_error", 400, "", "contract 1.2"},
 	{"decoding_error/400 sessions/new", "decoding_error", 400, "Body JSON validation error: sessionDescription", "contract 1.1"},
 	{"decoding_error/400 establish", "decoding_error", 400, "", "contract 1.9"},
+	{"decoding_error/400 ttl", "decoding_error", 400, "", "contract 7.3"},
 	{"decoding_error/400 items", "decoding_error", 400, "JSON body validation error: 0,1", "contract 1.2"},
 	{"invalid_params/406 no tracks", "invalid_params", 406, "Expecting at least 1 track in the request", "contract 1.2"},
 	{"invalid_params/406 too many", "invalid_params", 406, "", "contract 6"},

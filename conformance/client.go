@@ -18,14 +18,15 @@ import (
 // call is one request. The zero value of everything but Method and Path is the ordinary case.
 type call struct {
 	Method string
-	Path   string // below /apps/{appId}
-	Body   any    // nil: no body; string, []byte: as they are; anything else: as JSON
+	Path   string // below /apps/{appId}, or, with TURN, below /turn/keys/{keyId}/credentials
+	TURN   bool
+	Body   any // nil: no body; string, []byte: as they are; anything else: as JSON
 
 	Malformed string // what the schema must refuse as well
 	Blind     string // malformed in a way that the schema cannot see: why
 	Unlisted  bool   // path or method that openapi.yaml does not have
 
-	App, Secret string // instead of the target's
+	App, Secret string // instead of the target's; with TURN, the key and its token
 	Auth        *string
 	Header      map[string]string
 	WithoutV1   bool
@@ -74,8 +75,8 @@ func (t *T) try(ctx context.Context, c call) (*exchange, error) {
 	}
 	x := &exchange{t: t, call: c, Status: response.StatusCode, Header: response.Header, Raw: raw, Elapsed: time.Since(begun)}
 	t.Logf("%s %s %s\n\t-> %d in %s %s", c.Method, c.Path, short(body), x.Status, x.Elapsed.Round(time.Millisecond), short(raw))
-	if c.Method == http.MethodOptions {
-		x.checkSchema() // a preflight has no body
+	if c.Method == http.MethodOptions || x.Status == http.StatusNoContent {
+		x.checkSchema() // nor has a preflight a body
 	} else {
 		x.checkEvery()
 	}
@@ -113,7 +114,11 @@ func (t *T) request(ctx context.Context, c call, body []byte) (*http.Request, er
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+orElse(c.Secret, t.target.Secret))
+	secret := t.target.Secret
+	if c.TURN {
+		secret = t.target.TURNKeyToken
+	}
+	request.Header.Set("Authorization", "Bearer "+orElse(c.Secret, secret))
 	if reader != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
@@ -135,7 +140,20 @@ func (t *T) request(ctx context.Context, c call, body []byte) (*http.Request, er
 	return request, nil
 }
 
-func (t *T) path(c call) string { return "/apps/" + orElse(c.App, t.target.AppID) + c.Path }
+func (t *T) path(c call) string {
+	if c.TURN {
+		return "/turn/keys/" + orElse(c.App, t.target.TURNKeyID) + "/credentials" + c.Path
+	}
+	return "/apps/" + orElse(c.App, t.target.AppID) + c.Path
+}
+
+// schemaPath is the path as openapi.yaml looks it up: those of TURN have one prefix alone.
+func (t *T) schemaPath(c call) string {
+	if c.TURN {
+		return "/v1" + t.path(c)
+	}
+	return t.path(c)
+}
 
 // operationID is the operationId of a call, "" for one that openapi.yaml does not have.
 func operationID(schema *openapi.Document, method, path string) string {
@@ -173,7 +191,7 @@ func (t *T) checkRequest(c call, request *http.Request, body []byte) {
 		return
 	}
 	t.called[operationID(t.schema, c.Method, t.path(c))] = true
-	t.compareRequest(c.Method+" "+c.Path, t.schema.ValidateRequest(c.Method, t.path(c), request.Header, body), c.Malformed, c.Blind)
+	t.compareRequest(c.Method+" "+c.Path, t.schema.ValidateRequest(c.Method, t.schemaPath(c), request.Header, body), c.Malformed, c.Blind)
 }
 
 // compareRequest holds what the schema says of a request against what the case means it to be: malformed, malformed in a
@@ -217,7 +235,7 @@ func (x *exchange) checkSchema() {
 	if x.t.schema == nil {
 		return
 	}
-	if err := x.t.schema.ValidateResponse(x.call.Method, x.t.path(x.call), x.Status, x.Header, x.Raw); err != nil {
+	if err := x.t.schema.ValidateResponse(x.call.Method, x.t.schemaPath(x.call), x.Status, x.Header, x.Raw); err != nil {
 		x.t.Errorf("%s: the answer does not fit openapi.yaml: %v\n\t%s", x, err, short(x.Raw))
 	}
 }

@@ -1,11 +1,15 @@
 package conformance_test
 
 import (
+	"crypto/x509"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -37,8 +41,8 @@ func TestContract(t *testing.T) {
 	}
 	target = probed(t, target)
 	if !given && (!target.Emulator || !slices.Equal(target.Has, []conformance.Need{
-		conformance.TCPMedia, conformance.AccountAPI, conformance.FixableEstimate, conformance.MovableClock, conformance.Explanations,
-		conformance.OpenApps,
+		conformance.TCPMedia, conformance.TURN, conformance.TURNOverTLS, conformance.AccountAPI, conformance.FixableEstimate,
+		conformance.MovableClock, conformance.Explanations, conformance.OpenApps,
 	})) {
 		t.Errorf("the emulator in dev mode is taken for %+v", target)
 	}
@@ -95,6 +99,7 @@ func run(t *testing.T, target conformance.Target, given bool, cases []conformanc
 func targetOfEnvironment() (conformance.Target, bool) {
 	target := conformance.Target{
 		BaseURL: os.Getenv("CALLS_BASE_URL"), AppID: os.Getenv("CALLS_APP_ID"), Secret: os.Getenv("CALLS_APP_SECRET"),
+		TURNKeyID: os.Getenv("CALLS_TURN_KEY_ID"), TURNKeyToken: os.Getenv("CALLS_TURN_KEY_TOKEN"),
 		AccountURL: os.Getenv("CALLS_ACCOUNT_URL"), AccountID: os.Getenv("CALLS_ACCOUNT_ID"), AccountToken: os.Getenv("CALLS_ACCOUNT_TOKEN"),
 	}
 	return target, target.BaseURL != "" && target.AppID != "" && target.Secret != ""
@@ -114,9 +119,47 @@ func probed(t *testing.T, target conformance.Target) conformance.Target {
 const realMode = 1
 
 func inProcess(t *testing.T, edit func(*emulator.Config)) conformance.Target {
-	e := emulator.RunT(quiet{t}, edit)
+	log := &secretless{t: t}
+	e := emulator.RunT(quiet{t}, func(c *emulator.Config) {
+		c.STUN = "127.0.0.1:0"
+		c.Accounts = map[string]string{"account": canary}
+		c.Apps = map[string]string{strings.Repeat("a", 32): canary}
+		c.TURNKeys = map[string]string{strings.Repeat("b", 32): canary}
+		c.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}, edit)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(e.CA())
 	return conformance.Target{BaseURL: e.BaseURL(), AppID: e.AppID(), Secret: e.Secret(),
+		TURNKeyID: e.TURNKeyID(), TURNKeyToken: e.TURNKeyToken(), TLSRoots: roots,
 		AccountID: e.AccountID(), AccountToken: e.AccountToken()}
+}
+
+// canary is every seeded secret.
+const canary = "canary-that-no-log-may-have"
+
+// secrets are what no line of a log may have: seeded secrets, and what has the form of a secret, a TURN username or credential,
+// or an ICE password.
+var secrets = regexp.MustCompile(canary + `|\b[0-9a-f]{64}\b|g0[0-9a-f]{62}|ice-pwd:[A-Za-z0-9+/]`)
+
+// secretless is a log that fails the test for each kind of line with a secret in it.
+type secretless struct {
+	t *testing.T
+
+	mu    sync.Mutex
+	found map[string]bool
+}
+
+func (w *secretless) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if found := string(secrets.Find(line)); found != "" && !w.found[found] {
+		if w.found == nil {
+			w.found = map[string]bool{}
+		}
+		w.found[found] = true
+		w.t.Errorf("a secret in the log: %s", line)
+	}
+	return len(line), nil
 }
 
 // quiet keeps the emulator's log out of the suite's, which has every exchange already.
@@ -241,7 +284,7 @@ func TestEveryOperationHasACase(t *testing.T) {
 		}
 	}
 	for path, item := range loadSchema(t).Spec().Paths.Map() {
-		if !strings.HasPrefix(path, "/apps/") && !strings.HasPrefix(path, "/client/v4/") {
+		if !strings.HasPrefix(path, "/apps/") && !strings.HasPrefix(path, "/client/v4/") && !strings.HasPrefix(path, "/turn/") {
 			continue // the emulator's own zone is no part of the contract
 		}
 		for _, op := range item.Operations() {

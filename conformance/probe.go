@@ -11,7 +11,7 @@ import (
 )
 
 // Probe finds out what the target is: an emulator or not, open to unknown apps or not, with a clock to move or not, with
-// media over TCP or not, and whether its account API can be used.
+// media over TCP or not, whether its TURN key issues credentials, and whether its account API can be used.
 // It makes one app in an emulator's dev mode, and one session there.
 func Probe(ctx context.Context, target Target) (Target, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
@@ -55,7 +55,27 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 			break
 		}
 	}
+	if target, err = probeTURN(ctx, target); err != nil {
+		return target, err
+	}
 	return probeAccount(ctx, target)
+}
+
+// probeTURN issues a credential, and looks at what it is good for.
+func probeTURN(ctx context.Context, target Target) (Target, error) {
+	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
+	url := root + "/v1/turn/keys/" + target.TURNKeyID + "/credentials/generate-ice-servers"
+	status, _, body, err := askWith(ctx, target, target.TURNKeyToken, http.MethodPost, url, strings.NewReader(`{"ttl":60}`))
+	if err != nil {
+		return target, err
+	}
+	if status == http.StatusCreated && strings.Contains(string(body), `"turn:`) {
+		target.Has = append(target.Has, TURN)
+		if strings.Contains(string(body), `"turns:`) {
+			target.Has = append(target.Has, TURNOverTLS)
+		}
+	}
+	return target, nil
 }
 
 // probeAccount finds out whether the account API can be used. An emulator that is open to unknown apps is open to unknown
@@ -88,7 +108,11 @@ func askAll(ctx context.Context, target Target, method, url string) (status int,
 }
 
 func askAs(ctx context.Context, target Target, token, method, url string) (status int, header http.Header, body []byte, err error) {
-	request, err := http.NewRequestWithContext(ctx, method, url, nil)
+	return askWith(ctx, target, token, method, url, nil)
+}
+
+func askWith(ctx context.Context, target Target, token, method, url string, send io.Reader) (status int, header http.Header, body []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, send)
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("conformance: probe: %w", err)
 	}

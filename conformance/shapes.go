@@ -1,5 +1,7 @@
 package conformance
 
+import "encoding/json"
+
 // What cases send and read. These shapes are the suite's own: the emulator's are under test.
 
 type sdpBody struct {
@@ -92,14 +94,15 @@ func mids(list ...string) []closeItem {
 
 // answerBody has every field of every answer.
 type answerBody struct {
-	SessionID                      string       `json:"sessionId"`
-	RequiresImmediateRenegotiation *bool        `json:"requiresImmediateRenegotiation"`
-	SessionDescription             *sdpBody     `json:"sessionDescription"`
-	Tracks                         []answerItem `json:"tracks"`
-	DataChannel                    *channelItem `json:"dataChannel"`
-	DataChannels                   []channelRow `json:"dataChannels"`
-	ErrorCode                      string       `json:"errorCode"`
-	ErrorDescription               string       `json:"errorDescription"`
+	SessionID                      string          `json:"sessionId"`
+	RequiresImmediateRenegotiation *bool           `json:"requiresImmediateRenegotiation"`
+	SessionDescription             *sdpBody        `json:"sessionDescription"`
+	Tracks                         []answerItem    `json:"tracks"`
+	DataChannel                    *channelItem    `json:"dataChannel"`
+	DataChannels                   []channelRow    `json:"dataChannels"`
+	ICEServers                     json.RawMessage `json:"iceServers"`
+	ErrorCode                      string          `json:"errorCode"`
+	ErrorDescription               string          `json:"errorDescription"`
 }
 
 // channelItem is what establish names.

@@ -12,6 +12,7 @@ import (
 	"github.com/callsemu/callsemu/emulator/account"
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/emulator/wire"
+	"github.com/callsemu/callsemu/stunserver"
 )
 
 // accountsPrefix is the path of Cloudflare's v4 API, of which the emulator has the account's apps and TURN keys.
@@ -25,6 +26,7 @@ type accountAPI struct {
 	front    *front
 	store    *account.Store
 	registry *session.Registry
+	turn     *stunserver.Credentials
 }
 
 // accountCall is one call of the account API on items of one kind.
@@ -179,6 +181,9 @@ func (a *accountAPI) remove(c *accountCall) (int, any, error) {
 	item, found := a.store.Delete(c.kind, c.account, c.id)
 	if found && c.kind == account.App {
 		a.registry.DeleteApp(c.id)
+	}
+	if found && c.kind == account.TURNKey {
+		a.turn.RevokeKey(c.id)
 	}
 	return c.answer(item, found)
 }

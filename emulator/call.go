@@ -127,7 +127,7 @@ func (f *front) begin(r *http.Request) *call {
 func (c *call) run(serve endpoint) (status int, body any, err error) {
 	return c.guarded(func() (int, any, error) {
 		var err error
-		if c.token, err = bearer(c.request); err != nil {
+		if c.token, err = bearer(c.request, "app secret"); err != nil {
 			return 0, nil, err
 		}
 		if c.app, err = c.front.registry.Authorize(mux.Vars(c.request)["appId"], c.token); err != nil {
@@ -148,15 +148,15 @@ func (c *call) guarded(serve func() (int, any, error)) (status int, body any, er
 	return serve()
 }
 
-// bearer reads the token; the scheme is compared without case (contract 9.2).
-func bearer(r *http.Request) (string, error) {
+// bearer reads the token, which is called what; the scheme is compared without case (contract 9.2).
+func bearer(r *http.Request, what string) (string, error) {
 	scheme, token, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
 	token = strings.TrimSpace(token)
 	switch {
 	case scheme == "":
-		return "", wire.Refuse(wire.Unauthorized, "no Authorization header; send Authorization: Bearer <app secret>")
+		return "", wire.Refuse(wire.Unauthorized, "no Authorization header; send Authorization: Bearer <%s>", what)
 	case !strings.EqualFold(scheme, "Bearer") || token == "":
-		return "", wire.Refuse(wire.Unauthorized, "the Authorization header is not of the form Bearer <app secret>")
+		return "", wire.Refuse(wire.Unauthorized, "the Authorization header is not of the form Bearer <%s>", what)
 	}
 	return token, nil
 }
@@ -192,6 +192,11 @@ func (c *call) finish(w http.ResponseWriter, status int, body any, err error) {
 	why := c.explanations(refused, body)
 	if c.front.explain {
 		setExplain(w.Header(), why)
+	}
+	if status == http.StatusNoContent {
+		w.WriteHeader(status)
+		c.log(status, refused, why)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(text.Len()))

@@ -15,20 +15,22 @@ import (
 
 	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/session"
+	"github.com/callsemu/callsemu/stunserver"
 )
 
 // Values of Config that mean something other than an address.
 const (
 	// MediaAuto chooses loopback and the machine's own addresses.
 	MediaAuto = "auto"
-	// STUNOff leaves the STUN server out.
+	// STUNOff leaves the STUN and TURN server out, or as TURNTLS its TLS alone.
 	STUNOff = "off"
 )
 
 // The addresses used when Config names none: the SFU's own port number (contract 7.1) and the standard port of STUN.
 const (
-	DefaultListen = "127.0.0.1:1473"
-	DefaultSTUN   = "127.0.0.1:3478"
+	DefaultListen  = "127.0.0.1:1473"
+	DefaultSTUN    = "127.0.0.1:3478"
+	DefaultTURNTLS = "127.0.0.1:5349"
 )
 
 // Config says what to emulate and where. The zero value is what the command without arguments uses.
@@ -50,8 +52,20 @@ type Config struct {
 	// Advertise replaces the addresses of the candidates, IP[:PORT]; without a port the first UDP socket's is used.
 	// At most three.
 	Advertise []string
-	// STUN is the IP:PORT of the STUN server, or STUNOff. Empty means DefaultSTUN.
+	// STUN is the IP:PORT of the STUN and TURN server, over UDP and TCP, or STUNOff. Empty means DefaultSTUN.
 	STUN string
+	// TURNTLS is the IP:PORT of TURN over TLS, or STUNOff. Empty means DefaultTURNTLS.
+	TURNTLS string
+	// TURNHost stands in the URLs of STUN and TURN, instead of the address of STUN: what clients reach it by.
+	TURNHost string
+	// TURNKeys holds the API tokens of the seeded TURN keys by key id. When it is empty, one key is made up; see TURNKeyID,
+	// TURNKeyToken. In dev mode any other key takes any token.
+	TURNKeys map[string]string
+	// RelayIP is the IPv4 address that TURN relays from; 0.0.0.0 is every one of the machine's. Empty means 127.0.0.1, from
+	// where the SFU can be reached.
+	RelayIP string
+	// RelayPorts is FIRST-LAST, the ports of relays. Empty means any.
+	RelayPorts string
 	// Mode says how much like the real service it is; see Deviations. The zero value is session.ModeDev.
 	Mode session.Mode
 	// Contract is the day whose state of the service is emulated. The zero value is the newest.
@@ -91,6 +105,8 @@ func (e *ConfigError) Unwrap() error { return e.Cause }
 func (c Config) withDefaults() Config {
 	c.Listen = cmpOr(c.Listen, DefaultListen)
 	c.STUN = cmpOr(c.STUN, DefaultSTUN)
+	c.TURNTLS = cmpOr(c.TURNTLS, DefaultTURNTLS)
+	c.TURNHost = strings.TrimSpace(c.TURNHost)
 	c.Media = filled(c.Media)
 	if len(c.Media) == 0 {
 		c.Media = []string{MediaAuto}
@@ -106,6 +122,10 @@ func (c Config) withDefaults() Config {
 	c.Accounts = maps.Clone(c.Accounts)
 	if len(c.Accounts) == 0 {
 		c.Accounts = map[string]string{randomHex(16): randomHex(20)}
+	}
+	c.TURNKeys = maps.Clone(c.TURNKeys)
+	if len(c.TURNKeys) == 0 {
+		c.TURNKeys = map[string]string{randomHex(16): randomHex(32)}
 	}
 	if c.Clock == nil {
 		c.Clock = clock.NewAdjustable()
@@ -142,6 +162,10 @@ type addresses struct {
 	media     []netip.AddrPort // nil means auto
 	advertise []netip.AddrPort
 	stun      netip.AddrPort // invalid means off
+
+	turnTLS    netip.AddrPort // invalid means off
+	relay      netip.Addr
+	relayPorts stunserver.PortRange
 }
 
 func (c Config) addresses() (addresses, error) {
@@ -164,6 +188,14 @@ func (c Config) addresses() (addresses, error) {
 		if a.stun, err = parseListen("stun", c.STUN, DefaultSTUN); err != nil {
 			return a, err
 		}
+	}
+	if c.TURNTLS != STUNOff {
+		if a.turnTLS, err = parseListen("turn-tls", c.TURNTLS, DefaultTURNTLS); err != nil {
+			return a, err
+		}
+	}
+	if err = errors.Join(checkTURNHost(c.TURNHost), c.parseRelay(&a)); err != nil {
+		return a, err
 	}
 	if !slices.Equal(c.Media, []string{MediaAuto}) {
 		if a.media, err = parseAddresses("media", c.Media, maxMedia); err != nil {

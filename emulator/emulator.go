@@ -40,20 +40,22 @@ const (
 // with Close.
 type Emulator struct {
 	// fixed after New
-	cfg      Config
-	listen   netip.AddrPort
-	secure   *secure
-	media    *sfu.SFU
-	accounts *account.Store
-	registry *session.Registry
-	faults   *fault.Set
-	stun     *stunserver.Server // nil when off
-	demux    *demux
-	server   *http.Server
-	ready    chan struct{}   // closed once the self-test has connected
-	ctx      context.Context //nolint:containedctx // http.Server.BaseContext takes no other way; Close ends it
-	cancel   context.CancelFunc
-	wg       sync.WaitGroup
+	cfg         Config
+	listen      netip.AddrPort
+	secure      *secure
+	media       *sfu.SFU
+	accounts    *account.Store
+	registry    *session.Registry
+	faults      *fault.Set
+	stun        *stunserver.Server // nil when off
+	credentials *stunserver.Credentials
+	turnEntries []turnEntry // where STUN and TURN are reached; fixed after New
+	demux       *demux
+	server      *http.Server
+	ready       chan struct{}   // closed once the self-test has connected
+	ctx         context.Context //nolint:containedctx // http.Server.BaseContext takes no other way; Close ends it
+	cancel      context.CancelFunc
+	wg          sync.WaitGroup
 
 	closing  sync.Once
 	closeErr error
@@ -76,7 +78,7 @@ func New(cfg Config) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	stun, err := openSTUN(want.stun, cfg.Logger)
+	stun, err := openSTUN(want, cfg.Logger)
 	if err != nil {
 		socks.closeTCP()
 		return nil, errors.Join(err, socks.media.Close())
@@ -86,7 +88,11 @@ func New(cfg Config) (*Emulator, error) {
 		socks.closeTCP()
 		return nil, errors.Join(err, socks.media.Close(), closeSTUN(stun))
 	}
-	return build(cfg, socks, stun, tls), nil
+	e := build(cfg, socks, stun, tls)
+	if err := e.serveTURN(want); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
 }
 
 func closeSTUN(server *stunserver.Server) error {
@@ -96,36 +102,21 @@ func closeSTUN(server *stunserver.Server) error {
 	return server.Close()
 }
 
-func openSTUN(want netip.AddrPort, log *slog.Logger) (*stunserver.Server, error) {
-	if !want.IsValid() {
-		return nil, nil
-	}
-	server, err := stunserver.New(stunserver.Config{Addr: want.String(), Logger: log})
-	if err == nil {
-		return server, nil
-	}
-	err = bindError("stun", want, err)
-	var bad *ConfigError
-	if errors.As(err, &bad) {
-		bad.Cure += ", or --stun " + STUNOff
-	}
-	return nil, err
-}
-
 func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure) *Emulator {
 	e := &Emulator{
-		cfg:    cfg,
-		listen: socks.listen,
-		secure: tls,
-		media:  socks.media,
-		faults: fault.NewSet(),
-		stun:   stun,
-		ready:  make(chan struct{}),
-		offers: socks.advertise,
+		cfg:         cfg,
+		listen:      socks.listen,
+		secure:      tls,
+		media:       socks.media,
+		faults:      fault.NewSet(),
+		stun:        stun,
+		credentials: stunserver.NewCredentials(turnClock{cfg.Clock}),
+		ready:       make(chan struct{}),
+		offers:      socks.advertise,
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.accounts = account.New(account.Config{
-		Accounts: cfg.Accounts, Apps: cfg.Apps, AnyAccount: cfg.deviates("DEV-10"), Now: cfg.Clock.Now,
+		Accounts: cfg.Accounts, Apps: cfg.Apps, TURNKeys: cfg.TURNKeys, AnyAccount: cfg.deviates("DEV-10"), Now: cfg.Clock.Now,
 	})
 	e.registry = session.NewRegistry(session.Config{
 		Accounts: e.accounts, Mode: cfg.Mode, Contract: cfg.Contract, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media,
@@ -224,6 +215,7 @@ func (e *Emulator) closeAll() error {
 	e.demux.close()
 	errs := []error{e.closeHTTP(), e.registry.Close(), e.media.Close()}
 	errs = append(errs, closeSTUN(e.stun))
+	e.credentials.Close()
 	e.wg.Wait()
 	return errors.Join(errs...)
 }
@@ -265,6 +257,12 @@ func (e *Emulator) AccountID() string { return slices.Min(slices.Collect(maps.Ke
 
 // AccountToken is the API token of AccountID.
 func (e *Emulator) AccountToken() string { return e.cfg.Accounts[e.AccountID()] }
+
+// TURNKeyID is a seeded TURN key: the first one by id, or the one that was made up.
+func (e *Emulator) TURNKeyID() string { return slices.Min(slices.Collect(maps.Keys(e.cfg.TURNKeys))) }
+
+// TURNKeyToken is the API token of TURNKeyID.
+func (e *Emulator) TURNKeyToken() string { return e.cfg.TURNKeys[e.TURNKeyID()] }
 
 // Candidates are the addresses that every SDP offers, in their order.
 func (e *Emulator) Candidates() []sfu.Candidate { return e.media.Candidates() }

@@ -184,7 +184,7 @@ func TestDeviationsFollowTheSettings(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{Config{}, "DEV-1 DEV-2 DEV-3 DEV-4 DEV-5 DEV-6 DEV-7 DEV-8 DEV-9 DEV-10"},
+		{Config{}, "DEV-1 DEV-2 DEV-3 DEV-4 DEV-5 DEV-6 DEV-7 DEV-8 DEV-9 DEV-10 DEV-11 DEV-12"},
 		{Config{Mode: session.ModeReal}, "DEV-2 DEV-3 DEV-4"},
 		{Config{Mode: session.ModeReal, HideEmu: true}, "DEV-2 DEV-3"},
 		{Config{Mode: session.ModeStrict, HideEmu: true}, "DEV-2 DEV-3 STR-1 STR-2"},

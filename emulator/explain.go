@@ -75,13 +75,17 @@ func encodeHeader(text string, most int) string {
 // icePassword finds what an SDP error may quote of an SDP and must not show.
 var icePassword = regexp.MustCompile(`(?i)(ice-pwd:)[A-Za-z0-9+/]+`)
 
+// turnUsername finds usernames of TURN credentials, which stand in the path of a revocation.
+var turnUsername = regexp.MustCompile(`g0[0-9a-f]{62}`)
+
 // shortestSecret: a shorter token stands in too many words to be hidden, and protects nothing.
 const shortestSecret = 6
 
-// hideSecrets takes the caller's token and ICE passwords out of a text that quotes the request.
+// hideSecrets takes the caller's token, ICE passwords and TURN usernames out of a text that quotes the request.
 func hideSecrets(text, token string) string {
 	if len(token) >= shortestSecret {
 		text = strings.ReplaceAll(text, token, "***")
 	}
+	text = turnUsername.ReplaceAllString(text, "***")
 	return icePassword.ReplaceAllString(text, "${1}***")
 }

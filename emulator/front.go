@@ -66,7 +66,8 @@ func newFront(e *Emulator) http.Handler {
 	} else {
 		root.PathPrefix(zonePrefix).Handler(newZone(e).handler())
 	}
-	root.PathPrefix(accountsPrefix).Handler((&accountAPI{front: f, store: e.accounts, registry: e.registry}).handler())
+	root.PathPrefix(accountsPrefix).Handler((&accountAPI{front: f, store: e.accounts, registry: e.registry, turn: e.credentials}).handler())
+	root.PathPrefix("/v1/turn/").Handler(cors((&credentialAPI{front: f, emulator: e}).handler()))
 	root.PathPrefix("/").Handler(cors(f.api(routes(e.registry))))
 	return drained(root)
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/callsemu/callsemu/emulator/certs"
 )
@@ -49,7 +50,7 @@ func openCerts(cfg Config) (*certs.Source, error) {
 				Cure: "write it like calls.example or 192.0.2.7", Cause: err}
 		}
 	}
-	source, err := certs.Open(certs.Config{Dir: cfg.StateDir, Names: cfg.TLSNames, Machine: certs.Machine(), Logger: cfg.Logger})
+	source, err := certs.Open(certs.Config{Dir: cfg.StateDir, Names: slices.Concat(cfg.TLSNames, filled([]string{cfg.TURNHost})), Machine: certs.Machine(), Logger: cfg.Logger})
 	if err != nil {
 		return nil, &ConfigError{Setting: "tls-name", Value: "", Problem: err.Error(), Cure: "name fewer", Cause: err}
 	}

@@ -15,6 +15,7 @@ type stateAnswer struct {
 	Mode       string               `json:"mode"`
 	Clock      clock.Mode           `json:"clock"`
 	Candidates []CandidateReadiness `json:"candidates"`
+	TURN       *turnState           `json:"turn"` // null where --stun is off
 	session.Snapshot
 }
 
@@ -32,6 +33,7 @@ func (z *zone) getState(r *http.Request) (any, error) {
 		Mode:       z.emulator.cfg.Mode.String(),
 		Clock:      z.clockMode(),
 		Candidates: describe(z.emulator.Candidates()),
+		TURN:       z.turn(),
 		Snapshot:   snapshot,
 	}, nil
 }

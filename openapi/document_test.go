@@ -48,6 +48,7 @@ func TestFaultsOfTheFileAreFoundWhenLoading(t *testing.T) {
 func TestEveryOperationHasEveryDocumentedStatus(t *testing.T) {
 	const session, tracks = "/apps/{appId}/sessions", "/apps/{appId}/sessions/{sessionId}/tracks"
 	const data = "/apps/{appId}/sessions/{sessionId}/datachannels"
+	const turn = "/turn/keys/{keyId}/credentials"
 	const account = "/client/v4/accounts/{accountId}/calls"
 	want := map[string][]int{
 		"POST " + session + "/new":                    {201, 400, 401, 404, 406, 413, 429, 500, 503},
@@ -61,6 +62,9 @@ func TestEveryOperationHasEveryDocumentedStatus(t *testing.T) {
 		"POST " + data + "/new":                       {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"PUT " + data + "/update":                     {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"PUT " + data + "/close":                      {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
+		"POST " + turn + "/generate-ice-servers":      {201, 400, 401, 404, 413, 500},
+		"POST " + turn + "/generate":                  {201, 400, 401, 404, 413, 500},
+		"POST " + turn + "/{username}/revoke":         {204, 401, 404, 500},
 		"GET " + account + "/apps":                    {200, 400, 401, 403, 404, 500},
 		"POST " + account + "/apps":                   {201, 400, 401, 403, 404, 413, 500},
 		"GET " + account + "/apps/{itemId}":           {200, 400, 401, 403, 404, 500},

@@ -316,6 +316,27 @@ func TestEndpointThatClosesItsChannelEndsIt(t *testing.T) {
 	})
 }
 
+// A channel that is closed before SCTP is up on the SFU's side may be open on the endpoint's already.
+func TestChannelClosedBeforeTheTransportIsUpClosesLater(t *testing.T) {
+	s := start(t, sfu.Config{})
+	e := dataEndpoint{endpoint(t, sfutest.Config{}), newPeer(t, s), testContext(t)}
+	offer, err := e.peer.Offer(sfu.OfferPlan{Data: true})
+	check(t, err)
+	answer, err := e.Answer(e.ctx, offer.SDP)
+	check(t, err)
+	e.Vanish()
+	check(t, e.peer.AcceptAnswer(description(t, answer)))
+	pub, err := e.peer.PublishData(sfu.Policy{}, longestMessage)
+	check(t, err)
+	id := uint16(pub.ID())
+	channel, err := e.OpenChannel(sfutest.ChannelOptions{Label: "app", ID: &id})
+	check(t, err)
+	pub.Close()
+	e.Return()
+	_, err = channel.Wait(e.ctx, func(s sfutest.ChannelStats) bool { return s.Opened && s.Closed })
+	check(t, err)
+}
+
 func TestPublisherThatLeavesSilencesItsSubscribers(t *testing.T) {
 	s := start(t, sfu.Config{})
 	from, to := connectData(t, s), connectData(t, s)

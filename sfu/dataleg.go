@@ -93,7 +93,8 @@ func newLeg(d *dataTransport, policy Policy, received func(message), gone func()
 	return &leg{data: d, policy: policy, received: received, gone: gone}
 }
 
-// attach gives the leg its stream; false where it has ended or has one.
+// attach gives the leg its stream; false where it has one, or where the endpoint has ended it. A leg that was closed before there
+// was an association is reset only now, since the endpoint's channel is open all the same.
 func (l *leg) attach(stream *sctp.Stream) bool {
 	reliability, value := sctp.ReliabilityTypeReliable, uint32(0)
 	switch {
@@ -107,12 +108,21 @@ func (l *leg) attach(stream *sctp.Stream) bool {
 	stream.OnBufferedAmountLow(l.drain)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ended || l.stream != nil {
+	if l.stream != nil || l.wasReset || l.ended && !l.closing {
 		return false
 	}
 	l.stream = stream
+	if l.closing {
+		resetStream(stream)
+	}
 	l.drainLocked()
 	return true
+}
+
+// resetStream makes the endpoint's channel close.
+func resetStream(stream *sctp.Stream) {
+	_ = stream.SetReadDeadline(time.Now().Add(resetWait)) // it never fails
+	_ = stream.Close()                                    // an error means that the association is ending
 }
 
 func (l *leg) inFlight() int {
@@ -249,16 +259,16 @@ func (l *leg) drainLocked() {
 // close resets the stream, so that the endpoint's channel closes. The id is free once the endpoint has reset its half.
 func (l *leg) close() {
 	l.mu.Lock()
-	stream, free := l.stream, l.stream == nil || l.wasReset
+	stream, free := l.stream, l.wasReset
 	l.closing = true
 	l.mu.Unlock()
 	l.finish()
-	if free {
+	switch {
+	case free:
 		l.data.release(l)
-		return
+	case stream != nil:
+		resetStream(stream)
 	}
-	_ = stream.SetReadDeadline(time.Now().Add(resetWait)) // it never fails
-	_ = stream.Close()                                    // an error means that the association is ending
 }
 
 // left is the end of a reader: the endpoint has reset its half of the stream, which ends the leg; or it has not answered a

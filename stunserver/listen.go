@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -41,7 +42,10 @@ func (s sockets) listen(addr string) (*net.UDPConn, *net.TCPListener, error) {
 		var udp *net.UDPConn
 		var tcp *net.TCPListener
 		udp, tcp, err = s.pair(at, family)
-		if err == nil {
+		switch {
+		case err == nil && at.Port() == 0 && misread(tcp):
+			err = errors.Join(ErrBusy, udp.Close(), tcp.Close())
+		case err == nil:
 			return udp, tcp, nil
 		}
 		if !errors.Is(err, ErrBusy) {
@@ -66,6 +70,32 @@ func (s sockets) pair(at netip.AddrPort, family string) (*net.UDPConn, *net.TCPL
 		return nil, nil, explain("udp", udpAddr, err)
 	}
 	return udp, tcp, nil
+}
+
+// listenTLS binds addr on TCP alone.
+func (s sockets) listenTLS(addr string) (*net.TCPListener, error) {
+	at, family, err := resolve(addr)
+	if err != nil {
+		return nil, err
+	}
+	tcpAddr := net.TCPAddrFromAddrPort(at)
+	for range portAttempts {
+		tcp, err := s.tcp("tcp"+family, tcpAddr)
+		if err != nil {
+			return nil, explain("tcp", tcpAddr, err)
+		}
+		if at.Port() != 0 || !misread(tcp) {
+			return tcp, nil
+		}
+		_ = tcp.Close()
+	}
+	return nil, explain("tcp", tcpAddr, syscall.EADDRINUSE)
+}
+
+// misread says that clients would drop a URL with this port: many leave out what contains ":53", for the port of DNS (contract
+// 7.3). The system must not choose such a one.
+func misread(tcp *net.TCPListener) bool {
+	return strings.HasPrefix(strconv.Itoa(tcp.Addr().(*net.TCPAddr).Port), "53")
 }
 
 // resolve turns host:port into an address, and the family suffix of the

@@ -65,7 +65,7 @@ func respond(data []byte, from netip.AddrPort) []byte {
 	if req.Type.Method != stun.MethodBinding {
 		return build(req, stun.ClassErrorResponse, stun.CodeBadRequest)
 	}
-	if unknown := unknownRequired(req); len(unknown) > 0 {
+	if unknown := unknownRequired(req, understood); len(unknown) > 0 {
 		return build(req, stun.ClassErrorResponse, stun.CodeUnknownAttribute, unknown)
 	}
 	// An IPv4 address in IPv6 clothes (a socket of both families) is written
@@ -109,9 +109,9 @@ func (u unknownTypes) AddTo(m *stun.Message) error {
 }
 
 // unknownRequired lists, each once, the comprehension-required attributes that
-// a Binding request should not carry. What follows MESSAGE-INTEGRITY is
+// are not understood in the request. What follows MESSAGE-INTEGRITY is
 // ignored (RFC 8489 section 14.5).
-func unknownRequired(m *stun.Message) unknownTypes {
+func unknownRequired(m *stun.Message, understood func(stun.AttrType) bool) unknownTypes {
 	var unknown unknownTypes
 	for _, a := range m.Attributes {
 		if a.Type.Required() && !understood(a.Type) && !slices.Contains(unknown, a.Type) {

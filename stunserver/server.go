@@ -1,8 +1,9 @@
 package stunserver
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -21,14 +22,18 @@ type Config struct {
 	// above the debug level. Nil discards.
 	Logger *slog.Logger
 
-	// MaxConns bounds the TCP connections that are open at one time; the next
-	// one is closed as soon as it is accepted. Zero means 256.
+	// TLSAddr is the host:port of TURN over TLS; empty leaves it out.
+	TLSAddr string
+
+	// MaxConns bounds the TCP and TLS connections that are open at one time;
+	// the next one is closed as soon as it is accepted. Zero means 512.
 	MaxConns int
 
 	// IdleTimeout ends a TCP connection that did not complete a message in
 	// that time, counted from its start or from the previous message. Zero
 	// means 30 s: browsers keep the connection for the length of a call's
-	// gathering and reconnect when they need it again.
+	// gathering and reconnect when they need it again. It does not hold while
+	// a connection has an allocation.
 	IdleTimeout time.Duration
 }
 
@@ -37,7 +42,7 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.MaxConns == 0 {
-		c.MaxConns = 256
+		c.MaxConns = 512
 	}
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = 30 * time.Second
@@ -45,26 +50,36 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Server is a running STUN server. Make one with New, end it with Close.
+// Server is a STUN and TURN server. Make one with New, have it serve with
+// Serve, end it with Close.
 type Server struct {
 	// Fixed after New.
 	cfg  Config
 	udp  *net.UDPConn
 	tcp  *net.TCPListener
-	done chan struct{} // closed by the first Close
+	tls  *net.TCPListener // nil where there is none
+	done chan struct{}    // closed by the first Close
+
+	// Fixed after Serve.
+	turn TURNConfig
+	gate *gate // of udp; nil without TURN
 
 	wg        sync.WaitGroup // every goroutine of this server
 	closeOnce sync.Once
 	closeErr  error
+	counters  counters
 
-	mu     sync.Mutex
-	conns  map[net.Conn]struct{}
-	closed bool
+	mu         sync.Mutex
+	conns      map[net.Conn]struct{}
+	relays     map[*relay]struct{}
+	byUsername map[string]int // how many relays
+	closed     bool
 }
 
-// New binds both sockets and serves until Close. Its errors wrap ErrBadAddr,
-// ErrBusy or ErrNotLocal where one of these is the reason, and the system's
-// error otherwise; on an error nothing stays open.
+// New binds the sockets; nothing is answered before Serve. Its errors wrap
+// ErrBadAddr, ErrBusy or ErrNotLocal where one of these is the reason, and the
+// system's error otherwise; a *TLSError holds what is wrong with TLSAddr. On
+// an error nothing stays open.
 func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	udp, tcp, err := listen(cfg.Addr)
@@ -72,66 +87,112 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg:   cfg,
-		udp:   udp,
-		tcp:   tcp,
-		done:  make(chan struct{}),
-		conns: make(map[net.Conn]struct{}),
+		cfg:        cfg,
+		udp:        udp,
+		tcp:        tcp,
+		done:       make(chan struct{}),
+		conns:      make(map[net.Conn]struct{}),
+		relays:     make(map[*relay]struct{}),
+		byUsername: make(map[string]int),
 	}
-	s.wg.Go(s.serveUDP)
-	s.wg.Go(s.serveTCP)
+	if cfg.TLSAddr != "" {
+		if s.tls, err = (sockets{tcp: net.ListenTCP}).listenTLS(cfg.TLSAddr); err != nil {
+			return nil, errors.Join(&TLSError{err}, s.Close())
+		}
+	}
 	return s, nil
+}
+
+// Serve serves until Close. With the zero value it only answers Binding
+// requests, and nothing over TLS. It is called once.
+func (s *Server) Serve(turn TURNConfig) error {
+	s.turn = turn.withDefaults()
+	if s.turn.Credentials == nil {
+		s.wg.Go(s.serveUDP)
+		s.wg.Go(func() { s.accept(s.tcp, nil) })
+		return nil
+	}
+	g := s.newGate(datagrams{s, s.udp}, "udp")
+	if err := g.start(); err != nil {
+		return err
+	}
+	s.gate = g
+	s.wg.Go(func() { s.accept(s.tcp, nil) })
+	if s.tls != nil && s.turn.TLS != nil {
+		secure := s.turn.secure()
+		s.wg.Go(func() { s.accept(s.tls, secure) })
+	}
+	return nil
+}
+
+// secure is the configuration of TLS: versions as of contract 7.1, and the ALPN of RFC 7443 for those who ask for it.
+func (c TURNConfig) secure() *tls.Config {
+	cfg := c.TLS.Clone()
+	cfg.MinVersion = tls.VersionTLS11
+	cfg.NextProtos = []string{"stun.turn", "stun.nat-discovery"}
+	return cfg
 }
 
 // Addrs returns the bound addresses; their ports are equal.
 func (s *Server) Addrs() (udp, tcp netip.AddrPort) {
-	return unmap(s.udp.LocalAddr().(*net.UDPAddr).AddrPort()),
-		unmap(s.tcp.Addr().(*net.TCPAddr).AddrPort())
+	return unmap(s.udp.LocalAddr().(*net.UDPAddr).AddrPort()), tcpAddr(s.tcp.Addr())
 }
 
-// Close closes the sockets and every connection and returns when all
-// goroutines have ended. It may be called any number of times, by anyone; all
-// calls return the same error.
+// TLSAddr is the bound address of TURN over TLS; invalid where there is none.
+func (s *Server) TLSAddr() netip.AddrPort {
+	if s.tls == nil {
+		return netip.AddrPort{}
+	}
+	return tcpAddr(s.tls.Addr())
+}
+
+// Close closes the sockets, every connection and every relay and returns when
+// all goroutines have ended; those of pion/turn have then done their last call.
+// It may be called any number of times, by anyone; all calls return the same
+// error.
 func (s *Server) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.done)
 		s.closeErr = errors.Join(s.udp.Close(), s.tcp.Close())
+		if s.tls != nil {
+			s.closeErr = errors.Join(s.closeErr, s.tls.Close())
+		}
 		s.mu.Lock()
 		s.closed = true
 		for c := range s.conns {
 			_ = c.Close() // the reader of c sees it and ends
 		}
 		s.mu.Unlock()
+		s.closeRelays()
 		s.wg.Wait()
+		if s.gate != nil {
+			<-s.gate.ended
+		}
 	})
 	return s.closeErr
 }
 
 // serveUDP answers datagrams until the socket is closed.
 func (s *Server) serveUDP() {
+	link := datagrams{s, s.udp}
 	buf := make([]byte, maxMessage+1) // one more, to tell a datagram that was cut
 	for {
-		n, from, err := s.udp.ReadFromUDPAddrPort(buf)
+		n, from, err := link.read(buf)
 		if err != nil {
-			if !s.pause("stun udp read", err) {
-				return
+			return
+		}
+		if out := respond(buf[:n], from); out != nil {
+			if err := link.write(out, from); err != nil {
+				s.cfg.Logger.Debug("stun udp write", "to", from, "err", err)
 			}
-			continue
-		}
-		out := respond(buf[:n], from)
-		if out == nil {
-			continue
-		}
-		if _, err := s.udp.WriteToUDPAddrPort(out, from); err != nil {
-			s.cfg.Logger.Debug("stun udp write", "to", from, "err", err)
 		}
 	}
 }
 
-// serveTCP accepts connections until the listener is closed.
-func (s *Server) serveTCP() {
+// accept takes connections until the listener is closed.
+func (s *Server) accept(listener *net.TCPListener, secure *tls.Config) {
 	for {
-		conn, err := s.tcp.Accept()
+		conn, err := listener.Accept()
 		if err != nil {
 			if !s.pause("stun tcp accept", err) {
 				return
@@ -142,7 +203,7 @@ func (s *Server) serveTCP() {
 			_ = conn.Close()
 			continue
 		}
-		s.wg.Go(func() { s.serveConn(conn) })
+		s.wg.Go(func() { s.serveConn(conn, secure) })
 	}
 }
 
@@ -164,45 +225,55 @@ func (s *Server) release(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// serveConn answers the messages of one connection, framed by the length in
-// their headers (RFC 8489 section 6.2.2). A stream that is not STUN cannot be
-// brought into step again, so it is closed.
-func (s *Server) serveConn(conn net.Conn) {
+// serveConn serves one connection until its end.
+func (s *Server) serveConn(conn net.Conn, secure *tls.Config) {
 	defer s.release(conn)
-	from := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
-	buf := make([]byte, maxMessage)
+	link := &stream{conn: conn, from: tcpAddr(conn.RemoteAddr()), idle: s.cfg.IdleTimeout}
+	transport := "tcp"
+	if secure != nil {
+		transport = "tls"
+		over, err := s.handshake(conn, secure)
+		if err != nil {
+			s.refuse("tls", link.from, "the TLS handshake failed: "+err.Error(), "trust the certificate's CA at the client, and use the name that it is for")
+			return
+		}
+		link.conn = over
+	}
+	if s.turn.Credentials == nil {
+		s.answer(link)
+		return
+	}
+	g := s.newGate(link, transport)
+	if err := g.start(); err != nil {
+		s.cfg.Logger.Error("turn server", "err", err)
+		return
+	}
+	<-g.ended
+	g.closeRelays()
+}
+
+// handshake has a deadline of its own, so that silent clients hold no place for long.
+func (s *Server) handshake(conn net.Conn, secure *tls.Config) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.IdleTimeout)
+	defer cancel()
+	over := tls.Server(conn, secure)
+	return over, over.HandshakeContext(ctx)
+}
+
+// answer serves a stream without TURN.
+func (s *Server) answer(link *stream) {
+	buf := make([]byte, maxMessage+1)
 	for {
-		// One deadline for a whole message: a client that trickles bytes
-		// does not renew it.
-		if err := conn.SetDeadline(time.Now().Add(s.cfg.IdleTimeout)); err != nil {
+		n, from, err := link.read(buf)
+		if err != nil {
 			return
 		}
-		msg, ok := readMessage(conn, buf)
-		if !ok {
-			return
-		}
-		if out := respond(msg, from); out != nil {
-			if _, err := conn.Write(out); err != nil {
+		if out := respond(buf[:n], from); out != nil {
+			if link.write(out, from) != nil {
 				return
 			}
 		}
 	}
-}
-
-// readMessage reads one message into buf. ok is false when the stream ended,
-// is not STUN, or announces a message that does not fit.
-func readMessage(r io.Reader, buf []byte) (msg []byte, ok bool) {
-	if _, err := io.ReadFull(r, buf[:headerSize]); err != nil {
-		return nil, false
-	}
-	n, ok := messageLength(buf[:headerSize])
-	if !ok || n > len(buf) {
-		return nil, false
-	}
-	if _, err := io.ReadFull(r, buf[headerSize:n]); err != nil {
-		return nil, false
-	}
-	return buf[:n], true
 }
 
 // pause handles an error of a socket that should live: it reports false once

@@ -26,11 +26,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // start runs a server on a free port of loopback until the test ends.
 func start(t *testing.T, cfg Config) (*Server, netip.AddrPort) {
 	t.Helper()
+	return startWith(t, cfg, TURNConfig{})
+}
+
+func startWith(t *testing.T, cfg Config, turn TURNConfig) (*Server, netip.AddrPort) {
+	t.Helper()
 	if cfg.Addr == "" {
 		cfg.Addr = "127.0.0.1:0"
 	}
 	s, err := New(cfg)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(turn); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -255,13 +263,19 @@ func TestBusyAddressIsNamed(t *testing.T) {
 		t.Errorf("both taken: %v", err)
 	}
 
-	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = udp.Close() }()
+	// A UDP port whose TCP side nobody has, neither for listening nor for a connection.
+	var udp *net.UDPConn
+	until(t, "a port is free for TCP", func() bool {
+		conn := listenUDP(t)
+		l, err := net.Listen("tcp4", conn.LocalAddr().String())
+		if err != nil {
+			return false
+		}
+		udp = conn
+		return l.Close() == nil
+	})
 	taken := udp.LocalAddr().String()
-	_, err = New(Config{Addr: taken})
+	_, err := New(Config{Addr: taken})
 	if !errors.Is(err, ErrBusy) || err.Error() != "udp "+taken+": address already in use" {
 		t.Errorf("udp taken: %v", err)
 	}
@@ -293,6 +307,44 @@ func TestEmptyHostListensOnEveryAddress(t *testing.T) {
 	c, req := dial(t, "udp4", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), at.Port())), request()
 	write(t, c, req.Raw)
 	expectOwnAddress(t, c, req)
+}
+
+// Clients drop URLs that contain ":53".
+func TestTheSystemDoesNotChooseAPortThatClientsDrop(t *testing.T) {
+	for name, open := range map[string]func(sockets) (*net.TCPListener, error){
+		"udp and tcp": func(s sockets) (*net.TCPListener, error) {
+			udp, tcp, err := s.listen("127.0.0.1:0")
+			if err == nil {
+				_ = udp.Close()
+			}
+			return tcp, err
+		},
+		"tls": func(s sockets) (*net.TCPListener, error) { return s.listenTLS("127.0.0.1:0") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := true
+			s := sockets{udp: net.ListenUDP, tcp: func(network string, a *net.TCPAddr) (*net.TCPListener, error) {
+				if !first {
+					return net.ListenTCP(network, a)
+				}
+				first = false
+				for port := 53000; port < 53999; port++ {
+					if l, err := net.ListenTCP(network, &net.TCPAddr{IP: a.IP, Port: port}); err == nil {
+						return l, nil
+					}
+				}
+				return nil, errors.New("every port from 53000 on is taken")
+			}}
+			tcp, err := open(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = tcp.Close() }()
+			if strings.Contains(tcp.Addr().String(), ":53") {
+				t.Errorf("listens on %s", tcp.Addr())
+			}
+		})
+	}
 }
 
 func TestPortZeroLooksForAPortFreeOnBoth(t *testing.T) {

@@ -51,6 +51,10 @@ func startMessage(e *emulator.Emulator, cfg emulator.Config, madeUp bool) string
 		stun = "off"
 	}
 	row("STUN", stun)
+	if turn := e.TURNURLs(); len(turn) > 0 {
+		row("TURN", strings.Join(turn, ", "))
+		row("TURN key", e.TURNKeyID()+" with API token "+e.TURNKeyToken()+turnNote(len(cfg.TURNKeys) == 0, cfg.Mode))
+	}
 	row("mode", cfg.Mode.String()+", contract "+cfg.Contract.String())
 	for _, c := range session.Changes() {
 		if !cfg.Contract.InForce(c) {
@@ -81,6 +85,16 @@ func accountNote(madeUp bool, mode session.Mode) string {
 		return "  (any other account works too)"
 	case madeUp:
 		return "  (new in every run; --account ID:TOKEN sets them)"
+	}
+	return ""
+}
+
+func turnNote(madeUp bool, mode session.Mode) string {
+	switch {
+	case mode == session.ModeDev:
+		return "  (any other TURN key works too)"
+	case madeUp:
+		return "  (new in every run; --turn-key ID:TOKEN sets them)"
 	}
 	return ""
 }

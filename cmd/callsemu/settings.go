@@ -28,40 +28,49 @@ type commandLine struct {
 
 // settings is the one table of what can be set. Every row is a flag and an environment variable.
 type settings struct {
-	Listen    string   `default:"127.0.0.1:1473" env:"CALLSEMU_LISTEN" help:"IP:PORT of the API over HTTP, and of ICE over TCP. 127.0.0.1 covers [::1] too; 0.0.0.0 takes every address. Port 0 picks a free one."`
-	HTTPS     []string `name:"https" env:"CALLSEMU_HTTPS" placeholder:"IP:PORT" help:"More listeners, for HTTPS alone, such as 0.0.0.0:443. HTTPS is served at --listen in any case. Repeatable."`
-	Media     []string `default:"auto" env:"CALLSEMU_MEDIA" help:"Where ICE over UDP listens, on the API's port number: auto is loopback and this machine's own addresses; a list of addresses replaces it; 127.0.0.1 keeps media on this machine (Firefox will not connect to it)."`
-	Advertise []string `env:"CALLSEMU_ADVERTISE" placeholder:"IP[:PORT]" help:"Offer these addresses to clients instead of the own ones; for NAT and published container ports. Up to 3."`
-	STUN      string   `name:"stun" default:"127.0.0.1:3478" env:"CALLSEMU_STUN" help:"IP:PORT of a STUN server over UDP and TCP; off leaves it out."`
-	Mode      string   `default:"dev" enum:"dev,real,strict" env:"CALLSEMU_MODE" help:"dev helps: any app id with any bearer token, no rate limit, more candidates, explanations; real does as the service does; strict also refuses what Cloudflare advises against. The README has the whole table."`
-	Contract  string   `env:"CALLSEMU_CONTRACT" placeholder:"YYYY-MM-DD" help:"Behave as the service did on that day; without it, the newest."`
-	App       []string `sep:"none" env:"CALLSEMU_APP" placeholder:"ID:SECRET" help:"An app whose secret is checked in every mode. Repeatable; a comma ends a secret where another ID: follows. Without it one is made up and printed."`
-	Account   []string `sep:"none" env:"CALLSEMU_ACCOUNT" placeholder:"ID:TOKEN" help:"An account whose apps and TURN keys can be managed at /client/v4/accounts/ID/calls/ with this API token. Repeatable. Without it one is made up and printed."`
-	Set       []string `env:"CALLSEMU_SET" placeholder:"NAME=VALUE" help:"Change a limit or timeout of the API. Repeatable; the names are below."`
-	Emu       string   `default:"on" enum:"on,off" env:"CALLSEMU_EMU" help:"on or off: the /_emu/ zone, which the real service does not have."`
-	Host      []string `env:"CALLSEMU_HOST" placeholder:"NAME" help:"A host name under which the /_emu/ zone answers, besides addresses, localhost and names without a dot. Repeatable."`
-	TLSName   []string `name:"tls-name" env:"CALLSEMU_TLS_NAME" placeholder:"NAME" help:"A host name or address for which HTTPS has a certificate, besides the machine's and the service's own names. Repeatable. What the CA does not cover takes a new one."`
-	TLSCert   string   `name:"tls-cert" env:"CALLSEMU_TLS_CERT" placeholder:"FILE" help:"A certificate chain in PEM to use for HTTPS, instead of one from a CA of callsemu's."`
-	TLSKey    string   `name:"tls-key" env:"CALLSEMU_TLS_KEY" placeholder:"FILE" help:"The key of --tls-cert, in PEM."`
-	StateDir  string   `env:"CALLSEMU_STATE_DIR" placeholder:"DIR" help:"Where the CA for HTTPS is kept. Without it, callsemu in the directory for users' configuration (on Linux ~/.config)."`
-	LogFormat string   `default:"text" enum:"text,json" env:"CALLSEMU_LOG_FORMAT" help:"text or json: form of the log on stderr, one line per API call."`
-	LogLevel  string   `default:"info" enum:"debug,info,warn,error" env:"CALLSEMU_LOG_LEVEL" help:"debug, info, warn or error. From warn on, only refused calls and troubles are logged."`
+	Listen     string   `default:"127.0.0.1:1473" env:"CALLSEMU_LISTEN" help:"IP:PORT of the API over HTTP, and of ICE over TCP. 127.0.0.1 covers [::1] too; 0.0.0.0 takes every address. Port 0 picks a free one."`
+	HTTPS      []string `name:"https" env:"CALLSEMU_HTTPS" placeholder:"IP:PORT" help:"More listeners, for HTTPS alone, such as 0.0.0.0:443. HTTPS is served at --listen in any case. Repeatable."`
+	Media      []string `default:"auto" env:"CALLSEMU_MEDIA" help:"Where ICE over UDP listens, on the API's port number: auto is loopback and this machine's own addresses; a list of addresses replaces it; 127.0.0.1 keeps media on this machine (Firefox will not connect to it)."`
+	Advertise  []string `env:"CALLSEMU_ADVERTISE" placeholder:"IP[:PORT]" help:"Offer these addresses to clients instead of the own ones; for NAT and published container ports. Up to 3."`
+	STUN       string   `name:"stun" default:"127.0.0.1:3478" env:"CALLSEMU_STUN" help:"IP:PORT of the STUN and TURN server over UDP and TCP; off leaves it out."`
+	TURNTLS    string   `name:"turn-tls" default:"127.0.0.1:5349" env:"CALLSEMU_TURN_TLS" help:"IP:PORT of TURN over TLS; off leaves it out, as --stun off does."`
+	TURNHost   string   `name:"turn-host" env:"CALLSEMU_TURN_HOST" placeholder:"NAME" help:"The host in the URLs of generate-ice-servers: the name or address by which clients reach --stun. The certificate of TURN over TLS covers it."`
+	TURNKey    []string `name:"turn-key" sep:"none" env:"CALLSEMU_TURN_KEY" placeholder:"ID:TOKEN" help:"A TURN key whose API token is checked in every mode. Repeatable. Without it one is made up and printed."`
+	RelayIP    string   `name:"relay-ip" default:"127.0.0.1" env:"CALLSEMU_RELAY_IP" help:"The IPv4 address that TURN relays from. 127.0.0.1 reaches the SFU; another one, or 0.0.0.0 for all, reaches peers on other machines."`
+	RelayPorts string   `name:"relay-ports" env:"CALLSEMU_RELAY_PORTS" placeholder:"FIRST-LAST" help:"UDP ports of TURN relays; without it, any. Only peers of TURN need reach them."`
+	Mode       string   `default:"dev" enum:"dev,real,strict" env:"CALLSEMU_MODE" help:"dev helps: any app id with any bearer token, no rate limit, more candidates, explanations; real does as the service does; strict also refuses what Cloudflare advises against. The README has the whole table."`
+	Contract   string   `env:"CALLSEMU_CONTRACT" placeholder:"YYYY-MM-DD" help:"Behave as the service did on that day; without it, the newest."`
+	App        []string `sep:"none" env:"CALLSEMU_APP" placeholder:"ID:SECRET" help:"An app whose secret is checked in every mode. Repeatable; a comma ends a secret where another ID: follows. Without it one is made up and printed."`
+	Account    []string `sep:"none" env:"CALLSEMU_ACCOUNT" placeholder:"ID:TOKEN" help:"An account whose apps and TURN keys can be managed at /client/v4/accounts/ID/calls/ with this API token. Repeatable. Without it one is made up and printed."`
+	Set        []string `env:"CALLSEMU_SET" placeholder:"NAME=VALUE" help:"Change a limit or timeout of the API. Repeatable; the names are below."`
+	Emu        string   `default:"on" enum:"on,off" env:"CALLSEMU_EMU" help:"on or off: the /_emu/ zone, which the real service does not have."`
+	Host       []string `env:"CALLSEMU_HOST" placeholder:"NAME" help:"A host name under which the /_emu/ zone answers, besides addresses, localhost and names without a dot. Repeatable."`
+	TLSName    []string `name:"tls-name" env:"CALLSEMU_TLS_NAME" placeholder:"NAME" help:"A host name or address for which HTTPS has a certificate, besides the machine's and the service's own names. Repeatable. What the CA does not cover takes a new one."`
+	TLSCert    string   `name:"tls-cert" env:"CALLSEMU_TLS_CERT" placeholder:"FILE" help:"A certificate chain in PEM to use for HTTPS, instead of one from a CA of callsemu's."`
+	TLSKey     string   `name:"tls-key" env:"CALLSEMU_TLS_KEY" placeholder:"FILE" help:"The key of --tls-cert, in PEM."`
+	StateDir   string   `env:"CALLSEMU_STATE_DIR" placeholder:"DIR" help:"Where the CA for HTTPS is kept. Without it, callsemu in the directory for users' configuration (on Linux ~/.config)."`
+	LogFormat  string   `default:"text" enum:"text,json" env:"CALLSEMU_LOG_FORMAT" help:"text or json: form of the log on stderr, one line per API call."`
+	LogLevel   string   `default:"info" enum:"debug,info,warn,error" env:"CALLSEMU_LOG_LEVEL" help:"debug, info, warn or error. From warn on, only refused calls and troubles are logged."`
 }
 
 // config turns the settings into the emulator's. Addresses are checked there.
 func (s settings) config(log io.Writer) (emulator.Config, error) {
 	cfg := emulator.Config{
-		Listen:    s.Listen,
-		Media:     s.Media,
-		Advertise: s.Advertise,
-		STUN:      s.STUN,
-		HTTPS:     s.HTTPS,
-		TLSNames:  s.TLSName,
-		TLSCert:   s.TLSCert,
-		TLSKey:    s.TLSKey,
-		HideEmu:   s.Emu == "off",
-		Hosts:     s.Host,
-		Logger:    s.logger(log),
+		Listen:     s.Listen,
+		Media:      s.Media,
+		Advertise:  s.Advertise,
+		STUN:       s.STUN,
+		TURNTLS:    s.TURNTLS,
+		TURNHost:   s.TURNHost,
+		RelayIP:    s.RelayIP,
+		RelayPorts: s.RelayPorts,
+		HTTPS:      s.HTTPS,
+		TLSNames:   s.TLSName,
+		TLSCert:    s.TLSCert,
+		TLSKey:     s.TLSKey,
+		HideEmu:    s.Emu == "off",
+		Hosts:      s.Host,
+		Logger:     s.logger(log),
 	}
 	var err error
 	if cfg.StateDir, err = stateDir(s.StateDir); err != nil && s.TLSCert == "" {
@@ -79,6 +88,9 @@ func (s settings) config(log io.Writer) (emulator.Config, error) {
 		return cfg, err
 	}
 	if cfg.Accounts, err = parseAccounts(s.Account); err != nil {
+		return cfg, err
+	}
+	if cfg.TURNKeys, err = parsePairs("turn-key", "my-key:my-token", s.TURNKey, emulator.ParseTURNKey); err != nil {
 		return cfg, err
 	}
 	cfg.Rules, err = parseRules(s.Set)
@@ -217,7 +229,7 @@ Every setting is a flag or the environment variable beside it; a list takes comm
 repeated. An empty variable counts as not set.
 
 Examples:
-  callsemu --listen 127.0.0.1:0 --stun off          any free port
+  callsemu --listen 127.0.0.1:0 --stun off          any free port, without STUN and TURN
   callsemu --mode real --app shop:s3cret            one app, with its secret checked
   callsemu --mode strict --contract 2026-09-30      as careful as can be, as of that day
   callsemu --set transport-wait=1s --log-format json

@@ -22,6 +22,14 @@ type Rules struct {
 	MaxMessage     int           // bytes of a data channel message; longer ones are lost (contract 4.1)
 	MaxBody        int           // bytes of a request body (contract 6)
 	MaxDevApps     int           // apps that dev mode makes on first use, seeded ones not counted
+
+	TURNMaxTTL      time.Duration // longest life of a TURN credential (contract 6, 7.3)
+	TURNLifetime    time.Duration // life of an allocation that is not refreshed, in real time (RFC 8656 section 3.2)
+	TURNQuota       int           // allocations of one credential
+	TURNAllocations int           // allocations in all
+	TURNPeers       int           // new peer addresses a second of one allocation; dev mode has no limit (contract 6)
+	TURNPackets     int           // packets a second of one allocation; dev mode has no limit (contract 6)
+	TURNBits        int           // bits a second of one allocation; dev mode has no limit (contract 6)
 }
 
 // RuleInfo describes one rule for --help and --set.
@@ -83,6 +91,13 @@ func (r Rules) WithDefaults() Rules {
 	orDefault(&r.MaxTracks, full.MaxTracks)
 	orDefault(&r.MaxBody, full.MaxBody)
 	orDefault(&r.MaxDevApps, full.MaxDevApps)
+	orDefault(&r.TURNMaxTTL, full.TURNMaxTTL)
+	orDefault(&r.TURNLifetime, full.TURNLifetime)
+	orDefault(&r.TURNQuota, full.TURNQuota)
+	orDefault(&r.TURNAllocations, full.TURNAllocations)
+	orDefault(&r.TURNPeers, full.TURNPeers)
+	orDefault(&r.TURNPackets, full.TURNPackets)
+	orDefault(&r.TURNBits, full.TURNBits)
 	return r
 }
 
@@ -111,6 +126,20 @@ var ruleTable = []rule{
 		number(64<<20, func(r *Rules) *int { return &r.MaxBody })},
 	{RuleInfo{"max-dev-apps", "1000", "apps that dev mode makes on first use", "callsemu"},
 		number(1e6, func(r *Rules) *int { return &r.MaxDevApps })},
+	{RuleInfo{"turn-max-ttl", "172800s", "longest ttl of a TURN credential", "contract 6, 7.3"},
+		duration(func(r *Rules) *time.Duration { return &r.TURNMaxTTL })},
+	{RuleInfo{"turn-lifetime", "600s", "life of a TURN allocation that is not refreshed", "RFC 8656 section 3.2"},
+		duration(func(r *Rules) *time.Duration { return &r.TURNLifetime })},
+	{RuleInfo{"turn-quota", "100", "TURN allocations of one credential", "callsemu"},
+		number(1e6, func(r *Rules) *int { return &r.TURNQuota })},
+	{RuleInfo{"turn-allocations", "1000", "TURN allocations in all", "callsemu"},
+		number(1e6, func(r *Rules) *int { return &r.TURNAllocations })},
+	{RuleInfo{"turn-peers", "5", "new peers of a TURN allocation a second, except in dev mode", "contract 6"},
+		number(1e6, func(r *Rules) *int { return &r.TURNPeers })},
+	{RuleInfo{"turn-packets", "10000", "packets of a TURN allocation a second, except in dev mode", "contract 6"},
+		number(1e6, func(r *Rules) *int { return &r.TURNPackets })},
+	{RuleInfo{"turn-bits", "100000000", "bits of a TURN allocation a second, except in dev mode", "contract 6"},
+		number(1e12, func(r *Rules) *int { return &r.TURNBits })},
 }
 
 func duration(field func(*Rules) *time.Duration) func(*Rules, string) error {

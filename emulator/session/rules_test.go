@@ -12,6 +12,8 @@ func TestDefaultsAreTheContractsValues(t *testing.T) {
 		TransportWait: 5 * time.Second, MediaWait: 8200 * time.Millisecond, NeverConnected: time.Minute,
 		LostWindow: 30 * time.Second, SilentTrack: 30 * time.Second, AckWait: 30 * time.Second, Liveness: time.Second,
 		RateLimit: 50, MaxTracks: 64, MaxMessage: 64 << 10, MaxBody: 1 << 20, MaxDevApps: 1000,
+		TURNMaxTTL: 48 * time.Hour, TURNLifetime: 10 * time.Minute, TURNQuota: 100, TURNAllocations: 1000,
+		TURNPeers: 5, TURNPackets: 10_000, TURNBits: 100_000_000,
 	}
 	if got := (Rules{}).WithDefaults(); got != want {
 		t.Errorf("defaults are %+v, want %+v", got, want)

@@ -65,6 +65,8 @@ const (
 	TemporarilyUnavailable
 	TransportUnavailable
 	BackendFailed
+	TTLInvalid
+	TURNKeyNotFound
 	AccountNoCredentials
 	AccountTokenWrong
 	AccountForbidden
@@ -160,6 +162,8 @@ var catalogue = [problems]Row{
 	TemporarilyUnavailable: {Rule: "SRV-3", Code: "temporarily_unavailable_error", Status: 503, Text: "The service is temporarily unavailable", Source: "contract 1.2; status and text inferred, here for faults only"},
 	TransportUnavailable:   {Rule: "SRV-4", Code: "transport_unavailable_error", Status: 503, Text: "The transport is unavailable", Source: "contract 1.2; status and text inferred, here for faults only"},
 	BackendFailed:          {Rule: "SRV-5", Code: "backend_error", Status: 503, Text: "The backend failed", Source: "contract 1.2; status and text inferred, here for faults only"},
+	TTLInvalid:             {Rule: "TURN-1", Code: "decoding_error", Status: 400, Text: "JSON body validation error: ttl. It must be a number of seconds from 1 to %d", Source: "contract 7.3, 10 Q44, inferred"},
+	TURNKeyNotFound:        {Rule: "TURN-2", Code: "not_found", Status: 404, Text: "TURN key not found", Source: "contract 7.3; status and text inferred"},
 	AccountNoCredentials:   {Rule: "ACC-1", Code: "9106", Status: 400, Text: "Missing X-Auth-Key, X-Auth-Email or Authorization headers", Source: "contract 8, recorded of the v4 API in general"},
 	AccountTokenWrong:      {Rule: "ACC-2", Code: "10000", Status: 401, Text: "Authentication error", Source: "contract 8; status inferred"},
 	AccountForbidden:       {Rule: "ACC-3", Code: "10002", Status: 403, Text: "Authorization failure", Source: "contract 8, recorded"},

@@ -2,9 +2,12 @@ package sfutest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"time"
 
@@ -40,12 +43,22 @@ type Config struct {
 	// Net is the network that the peer is on, such as a virtual one with limits; nil means the machine's.
 	Net transport.Net
 
+	ICEServers []ICEServer    // STUN and TURN
+	RelayOnly  bool           // no candidates but relayed ones (iceTransportPolicy relay)
+	RelayRoots *x509.CertPool // CAs of TURN over TLS; where it is set, all of TURN over TCP is over TLS
+
 	// Disconnected and Failed are the ICE timeouts; zero means pion's 5 s and 25 s.
 	Disconnected, Failed time.Duration
 
 	// Identity makes this peer the continuation of another: same ICE credentials, same certificate. That is what a
 	// browser does that moves the remaining mids to a new transport (clients of contract 1.6).
 	Identity *Identity
+}
+
+// ICEServer is one entry of RTCConfiguration.iceServers.
+type ICEServer struct {
+	URLs                 []string
+	Username, Credential string
 }
 
 // Identity is the part of a peer that outlives its transport.
@@ -83,23 +96,20 @@ func NewPeer(cfg Config) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	net, err := newLink(cfg.Net)
+	network, err := newLink(cfg.Net)
 	if err != nil {
 		return nil, err
 	}
-	api, err := newAPI(cfg, net, identity)
+	api, err := newAPI(cfg, network, identity)
 	if err != nil {
 		return nil, err
 	}
-	pc, err := api.NewPeerConnection(webrtc.Configuration{
-		BundlePolicy: webrtc.BundlePolicyMaxBundle,
-		Certificates: []webrtc.Certificate{identity.certificate},
-	})
+	pc, err := api.NewPeerConnection(configuration(cfg, identity))
 	if err != nil {
 		return nil, fmt.Errorf("sfutest: new peer connection: %w", err)
 	}
 	p := &Peer{
-		cfg: cfg, pc: pc, link: net, identity: identity,
+		cfg: cfg, pc: pc, link: network, identity: identity,
 		connected: make(chan struct{}), done: make(chan struct{}), joined: make(chan struct{}),
 		subscribers: map[string]*Subscriber{},
 	}
@@ -109,7 +119,29 @@ func NewPeer(cfg Config) (*Peer, error) {
 	return p, nil
 }
 
-func newAPI(cfg Config, net *link, identity *Identity) (*webrtc.API, error) {
+func configuration(cfg Config, identity *Identity) webrtc.Configuration {
+	c := webrtc.Configuration{
+		BundlePolicy: webrtc.BundlePolicyMaxBundle,
+		Certificates: []webrtc.Certificate{identity.certificate},
+	}
+	for _, s := range cfg.ICEServers {
+		c.ICEServers = append(c.ICEServers, webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
+	}
+	if cfg.RelayOnly {
+		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
+	return c
+}
+
+// tlsDialer connects to TURN servers over TLS: pion's own knows no CA but the system's.
+type tlsDialer struct{ roots *x509.CertPool }
+
+// Dial implements the proxy dialer of pion/ice.
+func (d tlsDialer) Dial(network, addr string) (net.Conn, error) {
+	return tls.Dial(network, addr, &tls.Config{RootCAs: d.roots})
+}
+
+func newAPI(cfg Config, network *link, identity *Identity) (*webrtc.API, error) {
 	engine, err := mediaEngine(cfg)
 	if err != nil {
 		return nil, err
@@ -123,7 +155,7 @@ func newAPI(cfg Config, net *link, identity *Identity) (*webrtc.API, error) {
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.Writer = io.Discard
 	s := webrtc.SettingEngine{LoggerFactory: quiet}
-	s.SetNet(net)
+	s.SetNet(network)
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetDTLSRetransmissionInterval(200 * time.Millisecond)
@@ -136,6 +168,12 @@ func newAPI(cfg Config, net *link, identity *Identity) (*webrtc.API, error) {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
 	} else {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	}
+	if cfg.RelayOnly {
+		s.SetRelayAcceptanceMinWait(0) // there is nothing better to wait for
+	}
+	if cfg.RelayRoots != nil {
+		s.SetICEProxyDialer(tlsDialer{cfg.RelayRoots})
 	}
 	if cfg.AcceptReplays {
 		s.DisableSRTPReplayProtection(true)

@@ -1,0 +1,208 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/callsemu/callsemu/emulator/clock"
+	"github.com/callsemu/callsemu/stunserver"
+)
+
+// turnClock is the rules' clock as credentials read it.
+type turnClock struct{ clock clock.Clock }
+
+func (c turnClock) Now() time.Time { return c.clock.Now() }
+
+func (c turnClock) After(d time.Duration) (fired <-chan time.Time, stop func()) {
+	timer := c.clock.NewTimer(d)
+	return timer.C(), func() { timer.Stop() }
+}
+
+// openSTUN opens the sockets of STUN and TURN, if there are to be any.
+func openSTUN(want addresses, log *slog.Logger) (*stunserver.Server, error) {
+	if !want.stun.IsValid() {
+		return nil, nil
+	}
+	cfg := stunserver.Config{Addr: want.stun.String(), Logger: log}
+	if want.turnTLS.IsValid() {
+		cfg.TLSAddr = want.turnTLS.String()
+	}
+	server, err := stunserver.New(cfg)
+	if err != nil {
+		return nil, turnError(want, err)
+	}
+	return server, nil
+}
+
+// serveTURN has them answered.
+func (e *Emulator) serveTURN(want addresses) error {
+	if e.stun == nil {
+		return nil
+	}
+	e.turnEntries = entriesOf(e.stun)
+	return e.stun.Serve(stunserver.TURNConfig{
+		Credentials:     e.credentials,
+		RelayIP:         want.relay,
+		Announce:        announced(want.relay),
+		RelayPorts:      want.relayPorts,
+		TLS:             e.secure.source.TLS(),
+		PublicPeersOnly: !e.cfg.deviates("DEV-9"),
+		Own:             e.mediaAddresses,
+		Limits:          e.turnLimits,
+	})
+}
+
+func turnError(want addresses, err error) error {
+	setting, addr := "stun", want.stun
+	var ofTLS *stunserver.TLSError
+	if errors.As(err, &ofTLS) {
+		setting, addr = "turn-tls", want.turnTLS
+	}
+	err = bindError(setting, addr, err)
+	var bad *ConfigError
+	if errors.As(err, &bad) {
+		bad.Cure += ", or --" + setting + " " + STUNOff
+	}
+	return err
+}
+
+// announced is the address that clients are told where relays are bound to all: the machine's first one that others can reach.
+func announced(relay netip.Addr) netip.Addr {
+	if !relay.IsUnspecified() {
+		return relay
+	}
+	found, err := interfaces()
+	if err != nil {
+		return loopback
+	}
+	own := slices.DeleteFunc(ownAddresses(found), func(a netip.Addr) bool { return !a.Is4() })
+	return own[len(own)-1] // loopback is the first one, and the last where there is no other
+}
+
+// mediaAddresses are where clients reach the SFU: peers of TURN in every mode.
+func (e *Emulator) mediaAddresses() []netip.AddrPort {
+	var list []netip.AddrPort
+	for _, c := range e.media.Candidates() {
+		if !c.TCP {
+			list = append(list, c.Addr)
+		}
+	}
+	return list
+}
+
+// turnLimits are the rules of TURN as they are now. What limits the speed of an allocation is left out in the mode dev, as the
+// rate limit of requests is.
+func (e *Emulator) turnLimits() stunserver.Limits {
+	rules := e.registry.Rules()
+	limits := stunserver.Limits{PerCredential: rules.TURNQuota, InAll: rules.TURNAllocations, Lifetime: rules.TURNLifetime}
+	if !e.cfg.deviates("DEV-11") {
+		limits.NewPeers, limits.Packets, limits.Bits = rules.TURNPeers, rules.TURNPackets, rules.TURNBits
+	}
+	return limits
+}
+
+// turnEntry is one place where STUN or TURN is reached.
+type turnEntry struct {
+	scheme    string // stun, turn or turns
+	port      uint16
+	transport string // udp or tcp; empty for stun
+	extra     bool   // not in the list of generate, the older call
+}
+
+// entriesOf lists where the server answers, in the order of the documentation (contract 7.3): STUN, then UDP, TCP and TLS, of
+// each the port of its own before those that TURN shares with HTTP. Listeners that are added to the server are added here.
+func entriesOf(server *stunserver.Server) []turnEntry {
+	udp, tcp := server.Addrs()
+	list := []turnEntry{
+		{scheme: "stun", port: udp.Port()},
+		{scheme: "turn", port: udp.Port(), transport: "udp"},
+		{scheme: "turn", port: tcp.Port(), transport: "tcp"},
+	}
+	if tls := server.TLSAddr(); tls.IsValid() {
+		list = append(list, turnEntry{scheme: "turns", port: tls.Port(), transport: "tcp"})
+	}
+	return list
+}
+
+// turnURLs are the entries as clients want them: those of STUN, and those that need a credential.
+func (e *Emulator) turnURLs(withExtra bool) (stun, turn []string) {
+	for _, entry := range e.turnEntries {
+		if entry.extra && !withExtra {
+			continue
+		}
+		url := entry.scheme + ":" + net.JoinHostPort(e.turnHost(), strconv.Itoa(int(entry.port)))
+		if entry.transport == "" {
+			stun = append(stun, url)
+			continue
+		}
+		turn = append(turn, url+"?transport="+entry.transport)
+	}
+	return stun, turn
+}
+
+// turnHost is the host in those URLs.
+func (e *Emulator) turnHost() string {
+	if e.cfg.TURNHost != "" {
+		return strings.Trim(e.cfg.TURNHost, "[]")
+	}
+	udp, _ := e.stun.Addrs()
+	return reachable(udp).Addr().String()
+}
+
+// TURNURLs are URLs for iceServers, with a credential; empty when the STUN server is off.
+func (e *Emulator) TURNURLs() []string {
+	_, turn := e.turnURLs(true)
+	return turn
+}
+
+// parseRelay reads the settings of relays.
+func (c Config) parseRelay(a *addresses) error {
+	var err error
+	if a.relay, err = netip.ParseAddr(cmpOr(c.RelayIP, loopback.String())); err != nil || !a.relay.Is4() {
+		return &ConfigError{Setting: "relay-ip", Value: c.RelayIP, Problem: "not an IPv4 address",
+			Cure: "use 127.0.0.1, an address of this machine, or 0.0.0.0 for all of them"}
+	}
+	if !localRelay(a.relay) {
+		return &ConfigError{Setting: "relay-ip", Value: c.RelayIP, Problem: "not an address of this machine",
+			Cure: "use 127.0.0.1, an address of this machine, or 0.0.0.0 for all of them"}
+	}
+	if strings.TrimSpace(c.RelayPorts) == "" {
+		return nil
+	}
+	first, last, found := strings.Cut(strings.TrimSpace(c.RelayPorts), "-")
+	low, err := strconv.ParseUint(first, 10, 16)
+	high, err2 := strconv.ParseUint(last, 10, 16)
+	if !found || err != nil || err2 != nil || low == 0 || low > high {
+		return &ConfigError{Setting: "relay-ports", Value: c.RelayPorts, Problem: "not FIRST-LAST", Cure: "write it like 49152-49999"}
+	}
+	a.relayPorts = stunserver.PortRange{First: uint16(low), Last: uint16(high)}
+	return nil
+}
+
+// localRelay says whether a relay can be bound.
+func localRelay(ip netip.Addr) bool { return probeUDP(netip.AddrPortFrom(ip, 0)) == nil }
+
+// checkTURNHost checks the name for URLs.
+func checkTURNHost(host string) error {
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || host == "" || hostNames.MatchString(host) {
+		return nil
+	}
+	return &ConfigError{Setting: "turn-host", Value: host, Problem: "neither a host name nor an address",
+		Cure: "write it without scheme and port, like localhost or 192.0.2.7"}
+}
+
+// ParseTURNKey reads ID:TOKEN.
+func ParseTURNKey(s string) (id, token string, err error) {
+	id, token, found := strings.Cut(s, ":")
+	if !found || token == "" || !appIDs.MatchString(id) {
+		return "", "", fmt.Errorf("not ID:TOKEN with an id of letters, digits, - and _")
+	}
+	return id, token, nil
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// usage is what the process takes.
+type usage struct {
+	cpu    time.Duration // since its start
+	memory int64         // resident, bytes
+	files  int           // open
+	rest   float64       // share of a core over restFor; of atRest alone
+}
+
+func (u usage) String() string {
+	return fmt.Sprintf("at rest: CPU %.1f%% of a core, %d open files, %.1f MB", 100*u.rest, u.files, float64(u.memory)/1e6)
+}
+
+// usage reads /proc.
+func (t *target) usage() (usage, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.pid))
+	if err != nil {
+		return usage{}, err
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // the name before it may hold anything
+	fields := strings.Fields(rest)
+	if len(fields) < 22 {
+		return usage{}, fmt.Errorf("/proc/%d/stat has %d fields", t.pid, len(fields))
+	}
+	var user, system, pages int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12]+" "+fields[21], &user, &system, &pages); err != nil {
+		return usage{}, err
+	}
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", t.pid))
+	if err != nil {
+		return usage{}, err
+	}
+	const tick = 10 * time.Millisecond // USER_HZ is 100 everywhere
+	return usage{cpu: time.Duration(user+system) * tick, memory: pages * int64(os.Getpagesize()), files: len(files)}, nil
+}
+
+// state is what /_emu/state says of TURN.
+type state struct {
+	TURN struct {
+		Allocations []any             `json:"allocations"`
+		Connections int               `json:"connections"`
+		Refused     map[string]uint64 `json:"refused"`
+	} `json:"turn"`
+}
+
+func (t *target) state(ctx context.Context) (state, error) {
+	var s state
+	return s, t.call(ctx, http.MethodGet, "/_emu/state", "", &s)
+}
+
+// atRest waits until no allocation and no connection is left, and the process takes next to no CPU time.
+func (t *target) atRest(ctx context.Context) (usage, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		s, err := t.state(ctx)
+		if err != nil {
+			return usage{}, err
+		}
+		http.DefaultClient.CloseIdleConnections()
+		var last usage
+		if len(s.TURN.Allocations) == 0 && s.TURN.Connections == 0 {
+			if last, err = t.observe(ctx); err != nil {
+				return usage{}, err
+			}
+			if last.rest < restCPU {
+				return last, nil
+			}
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return usage{}, errors.Join(fmt.Errorf("%d allocations and %d connections are left, %s",
+				len(s.TURN.Allocations), s.TURN.Connections, last), err)
+		}
+	}
+}
+
+// observe measures over restFor.
+func (t *target) observe(ctx context.Context) (usage, error) {
+	before, err := t.usage()
+	if err != nil {
+		return usage{}, err
+	}
+	if err := pause(ctx, restFor); err != nil {
+		return usage{}, err
+	}
+	after, err := t.usage()
+	after.rest = (after.cpu - before.cpu).Seconds() / restFor.Seconds()
+	return after, err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,125 @@
+package stunserver
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// TURNConfig makes a Server relay. Everything but Credentials may be left zero.
+type TURNConfig struct {
+	// Credentials are those that clients must have. They outlive the Server.
+	Credentials *Credentials
+
+	// RelayIP is the IPv4 address that relays are bound to and that clients are told. Unspecified (0.0.0.0) binds all
+	// addresses, and clients are told Announce. Zero means 127.0.0.1.
+	RelayIP netip.Addr
+
+	// Announce is what clients are told where RelayIP is unspecified. Zero means 127.0.0.1.
+	Announce netip.Addr
+
+	// RelayPorts are the ports of relays. Zero means any that is free.
+	RelayPorts PortRange
+
+	// TLS holds the certificate for Config.TLSAddr.
+	TLS *tls.Config
+
+	// PublicPeersOnly refuses peers on private, loopback, link-local and multicast addresses (contract 7.2), but for Own.
+	PublicPeersOnly bool
+
+	// Own lists addresses that are peers for everyone: the SFU's. Nil means none.
+	Own func() []netip.AddrPort
+
+	// Limits is asked at every request. Nil means the defaults.
+	Limits func() Limits
+}
+
+// PortRange is First to Last, both included. The zero value is any port.
+type PortRange struct{ First, Last uint16 }
+
+// Limits bound what clients may take. A zero field has the default that it names, or none.
+type Limits struct {
+	PerCredential int           // allocations of one credential; 0 means 100
+	InAll         int           // allocations in all; 0 means 1000
+	Lifetime      time.Duration // of an allocation that asks for less, a second at least; 0 means 10 min
+
+	// Of one allocation, each direction counted together (contract 6). Beyond these, packets are dropped. 0 means no limit.
+	NewPeers int // peer addresses a second that it has not sent to before
+	Packets  int // packets a second
+	Bits     int // bits a second, headers not counted
+}
+
+const (
+	defaultPerCredential = 100
+	defaultInAll         = 1000
+	// defaultLifetime and maxLifetime are those of RFC 8656 section 3.2. pion/turn takes a lifetime of the maximum itself for
+	// none, so the maximum is a second less.
+	defaultLifetime = 10 * time.Minute
+	maxLifetime     = time.Hour - time.Second
+)
+
+func (c TURNConfig) withDefaults() TURNConfig {
+	local := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	if !c.RelayIP.IsValid() {
+		c.RelayIP = local
+	}
+	if !c.Announce.IsValid() {
+		c.Announce = local
+	}
+	if !c.RelayIP.IsUnspecified() {
+		c.Announce = c.RelayIP
+	}
+	if c.Own == nil {
+		c.Own = func() []netip.AddrPort { return nil }
+	}
+	if c.Limits == nil {
+		c.Limits = func() Limits { return Limits{} }
+	}
+	return c
+}
+
+func (c TURNConfig) limits() Limits {
+	l := c.Limits()
+	if l.PerCredential == 0 {
+		l.PerCredential = defaultPerCredential
+	}
+	if l.InAll == 0 {
+		l.InAll = defaultInAll
+	}
+	if l.Lifetime == 0 {
+		l.Lifetime = defaultLifetime
+	}
+	return l
+}
+
+// allows says whether relays may send to that address, on any port, and receive from it.
+func (c TURNConfig) allows(ip netip.Addr) bool {
+	return ip.Is4() && (!c.PublicPeersOnly || isPublic(ip))
+}
+
+// owns says whether one of Own is at that address.
+func (c TURNConfig) owns(ip netip.Addr) bool {
+	return slices.ContainsFunc(c.Own(), func(own netip.AddrPort) bool { return own.Addr() == ip })
+}
+
+// reserved are ranges of IPv4 that reach nobody on the internet, beyond those that netip knows (RFC 6890).
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+}
+
+// isPublic is the service's rule for peers (contract 7.2).
+func isPublic(ip netip.Addr) bool {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+		return false
+	}
+	for _, prefix := range reserved {
+		if prefix.Contains(ip) {
+			return false
+		}
+	}
+	return true
+}
