@@ -50,12 +50,13 @@ func TestDialRuleFindsWhatItLooksFor(t *testing.T) {
 		"emulator/b.go":            file("package e\nimport n \"net\"\nvar _ n.Dialer\n"),
 		"emulator/c.go":            file("package e\nimport \"net/http\"\nvar _ = http.DefaultClient\n"),
 		"emulator/d.go":            file("package e\nimport \"github.com/coder/websocket\"\nvar _ = websocket.Dial\n"),
+		"emulator/g.go":            file("package e\nimport \"github.com/pion/stun/v2\"\nvar _ = stun.DialURI\n"),
 		"emulator/e.go":            file("package e\nimport \"net\"\nvar _, _ = net.Listen(\"tcp\", \"x:1\")\n"),
 		"emulator/f_test.go":       file("package e\nimport \"net\"\nvar _, _ = net.Dial(\"tcp\", \"x:1\")\n"),
 		"emulator/adapter/dial.go": file("package a\nimport \"net\"\nvar _ net.Dialer\n"),
 		"conformance/a.go":         file("package c\nimport \"net\"\nvar _ net.Dialer\n"),
 	})
-	want := []string{"emulator/a.go:3", "emulator/b.go:3", "emulator/c.go:3", "emulator/d.go:3"}
+	want := []string{"emulator/a.go:3", "emulator/b.go:3", "emulator/c.go:3", "emulator/d.go:3", "emulator/g.go:3"}
 	if len(got) != len(want) {
 		t.Fatalf("got %q, want %q", got, want)
 	}
