@@ -42,9 +42,10 @@ func findFFmpeg() (string, error) {
 // would scale them to the old size, and after a failure.
 type ffmpegPictures struct {
 	path, codec string
-	process     *ffmpegProcess // nil for none
-	form        []byte         // formOf what process was begun with
-	modern      bool           // this ffmpeg does not know -vsync
+	halt        <-chan struct{} // closed when nobody waits for pictures any more
+	process     *ffmpegProcess  // nil for none
+	form        []byte          // formOf what process was begun with
+	modern      bool            // this ffmpeg does not know -vsync
 }
 
 func (f *ffmpegPictures) close() {
@@ -78,7 +79,7 @@ func (f *ffmpegPictures) jpeg(units [][]byte) ([]byte, error) {
 }
 
 func (f *ffmpegPictures) begin(form []byte) (err error) {
-	f.process, err = startFFmpeg(f.path, f.arguments(), ffmpegDecoders[f.codec].fourCC)
+	f.process, err = startFFmpeg(f.path, f.arguments(), ffmpegDecoders[f.codec].fourCC, f.halt)
 	f.form = form
 	return err
 }
@@ -131,7 +132,7 @@ func parameterSets(units [][]byte, wanted func(byte) bool) (sets []byte) {
 	return sets
 }
 
-// ffmpegProcess is one ffmpeg with the goroutine that reads its pictures; close ends both.
+// ffmpegProcess is one ffmpeg with the goroutines that read its pictures and end it; close joins them.
 type ffmpegProcess struct {
 	cmd      *exec.Cmd
 	in       *os.File
@@ -139,7 +140,7 @@ type ffmpegProcess struct {
 	stop     chan struct{}
 	next     uint32 // time of the next unit
 	complain tail
-	reader   sync.WaitGroup
+	joined   sync.WaitGroup
 }
 
 type timedPicture struct {
@@ -147,7 +148,7 @@ type timedPicture struct {
 	jpeg []byte
 }
 
-func startFFmpeg(path string, arguments []string, fourCC string) (*ffmpegProcess, error) {
+func startFFmpeg(path string, arguments []string, fourCC string, halt <-chan struct{}) (*ffmpegProcess, error) {
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("pipe to ffmpeg: %w", err)
@@ -162,7 +163,8 @@ func startFFmpeg(path string, arguments []string, fourCC string) (*ffmpegProcess
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start ffmpeg: %w", err), ours.Close())
 	}
-	p.reader.Go(func() { p.read(out) })
+	p.joined.Go(func() { p.read(out) })
+	p.joined.Go(func() { p.end(halt) })
 	if err := p.write(ivfHeader(fourCC)); err != nil {
 		p.close()
 		return nil, err
@@ -264,11 +266,19 @@ func (p *ffmpegProcess) await(first, last uint32, best *[]byte) ([]byte, error) 
 // refusesVsync reports whether ffmpeg ended because it has only the newer name of that option.
 func (p *ffmpegProcess) refusesVsync() bool { return strings.Contains(p.complain.String(), "vsync") }
 
-func (p *ffmpegProcess) close() {
-	close(p.stop)
+// end kills ffmpeg when it is closed, or when nobody wants pictures any more: whoever waits for one is let go.
+func (p *ffmpegProcess) end(halt <-chan struct{}) {
+	select {
+	case <-p.stop:
+	case <-halt:
+	}
 	_ = p.cmd.Process.Kill() // fails only if it has ended already
 	_ = p.in.Close()
-	p.reader.Wait()
+}
+
+func (p *ffmpegProcess) close() {
+	close(p.stop)
+	p.joined.Wait()
 	_ = p.cmd.Wait() // that it was killed is no news
 }
 

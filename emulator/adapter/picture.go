@@ -40,8 +40,8 @@ func Decodes(codec string) error {
 	return err
 }
 
-// newPictures makes what decodes a codec.
-func newPictures(codec string) (pictures, error) {
+// newPictures makes what decodes a codec. When halt is closed, whoever waits for a picture is let go.
+func newPictures(codec string, halt <-chan struct{}) (pictures, error) {
 	if err := Decodes(codec); err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func newPictures(codec string) (pictures, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ffmpegPictures{path: path, codec: strings.ToUpper(codec)}, nil
+	return &ffmpegPictures{path: path, codec: strings.ToUpper(codec), halt: halt}, nil
 }
 
 // vp8Pictures decodes in the process. Key frames need nothing of what came before.

@@ -140,7 +140,7 @@ func psnr(a image.Image, b *image.RGBA) float64 {
 func TestKeyFramesBecomeTheSourcesPicture(t *testing.T) {
 	for codec := range encoders {
 		t.Run(codec, func(t *testing.T) {
-			p, err := newPictures(codec)
+			p, err := newPictures(codec, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +195,7 @@ func TestOneFFmpegServesOneSizeAndComesBackAfterDamage(t *testing.T) {
 // TestTheLargestSpatialLayerCounts: a superframe's layers come as units of one key frame.
 func TestTheLargestSpatialLayerCounts(t *testing.T) {
 	small, large := card(160, 90), card(320, 180)
-	p, err := newPictures("VP9")
+	p, err := newPictures("VP9", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestCodecsThatNeedFFmpegSaySo(t *testing.T) {
 			t.Errorf("%s: %v, want %v", codec, err, want)
 		}
 	}
-	if _, err := newPictures("VP9"); !errors.Is(err, ErrNoFFmpeg) {
+	if _, err := newPictures("VP9", nil); !errors.Is(err, ErrNoFFmpeg) {
 		t.Errorf("VP9 without ffmpeg: %v", err)
 	}
 }

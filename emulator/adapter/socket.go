@@ -82,6 +82,12 @@ func (s *socket) close(code websocket.StatusCode, reason string) {
 	handshake.Wait()
 }
 
+// cut ends a socket of which nothing more is wanted.
+func (s *socket) cut() {
+	_ = s.made.Close()
+	_ = s.conn.CloseNow() // fails if it is closed already, as it is now
+}
+
 // whyEnded puts the end of a connection into words.
 func whyEnded(err error) error {
 	var closed websocket.CloseError

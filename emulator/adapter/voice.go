@@ -19,6 +19,9 @@ func newSpeaker(codec opusCodec) *speaker {
 	return &speaker{codec: codec, pcm: make([]int16, maxPacketSamples*channels)}
 }
 
+// dropped counts the packets that came and were not played.
+func (s *speaker) dropped() uint64 { return s.damaged + s.order.late }
+
 // hear takes a packet in; the messages that it makes possible go to emit.
 func (s *speaker) hear(v voice, emit func(Packet)) {
 	s.order.push(v)
