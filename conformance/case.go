@@ -39,6 +39,9 @@ const (
 	FixableEstimate Need = "bandwidth estimate that can be fixed"
 	// Explanations means that refusals say why in the header X-Emu-Explain; every answer is checked for it then.
 	Explanations Need = "refusals that explain themselves"
+	// Endpoints means that the target reaches the suite's own WebSocket server: an emulator in dev mode on this machine, or
+	// any target when Target.Endpoint leads here.
+	Endpoints Need = "a WebSocket endpoint that the target reaches"
 )
 
 // Case is one provable sentence of the contract.
@@ -64,6 +67,7 @@ type Target struct {
 	BaseURL  string // with or without the /v1 at its end
 	AppID    string
 	Secret   string
+	Endpoint Endpoint
 	Emulator bool // an emulator: EmulatorOnly cases apply
 	Has      []Need
 	HTTP     *http.Client      // nil means one of its own per case

@@ -11,5 +11,6 @@ func Cases() []Case {
 		pushUnofferedCases(), discoverCases(), pullOfferCases(), restartCases(), codecSetCases(),
 		lifeCases(), limitCases(), flowCases(), roomCases(),
 		establishCases(), channelCases(), channelItemCases(), deliveryCases(), channelLifeCases(), channelFlowCases(),
+		adapterCases(), adapterMediaCases(), adapterLifeCases(),
 	)
 }

@@ -22,6 +22,9 @@ var rows = []Row{
 	{"decoding_error/400 sessions/new", "decoding_error", 400, "Body JSON validation error: sessionDescription", "contract 1.1"},
 	{"decoding_error/400 establish", "decoding_error", 400, "", "contract 1.9"},
 	{"decoding_error/400 items", "decoding_error", 400, "JSON body validation error: 0,1", "contract 1.2"},
+	{"decoding_error/400 adapters", "decoding_error", 400, "The request could not be decoded.", "contract 5.1"},
+	{"invalid_params/406 five adapters", "invalid_params", 406, "Expecting at most 4 track in the request", "contract 5.1"},
+	{"invalid_params/406 adapter", "invalid_params", 406, "", "contract 5.1, 5.2"},
 	{"invalid_params/406 no tracks", "invalid_params", 406, "Expecting at least 1 track in the request", "contract 1.2"},
 	{"invalid_params/406 too many", "invalid_params", 406, "", "contract 6"},
 	{"invalid_params/406 mid", "invalid_params", 406, "tracks[0]: Missing mid in track", "contract 1.3"},
@@ -61,6 +64,12 @@ var rows = []Row{
 	{"internal_error", "internal_error", 0, "", "contract 10 Q15"},
 	{"update_track_error", "update_track_error", 0, "", "contract 1.5"},
 	{"update_track_error not simulcast", "update_track_error", 0, "The track is not configured for simulcast, no updates applicable.", "contract 1.5"},
+	{"not_found_track_error adapter", "not_found_track_error", 0, "Track not found on remote peer. Make sure the publisher peer is connected and sending packets", "contract 1.2"},
+	{"track_error adapter", "track_error", 0, "", "contract 10 Q43"},
+	{"websocket_localhost_not_allowed", "websocket_localhost_not_allowed", 0, "", "contract 5.1"},
+	{"websocket_handshake_failed", "websocket_handshake_failed", 0, "The handshake with the provided endpoint failed.", "contract 1.2"},
+	{"websocket_connection_timeout", "websocket_connection_timeout", 0, "", "contract 5.1"},
+	{"adapter_not_found", "adapter_not_found", 0, "", "contract 5.2"},
 	{"close_track_error", "close_track_error", 0, "Track doesn't exist or was already closed", "contract 1.6"},
 }
 

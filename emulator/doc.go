@@ -10,6 +10,8 @@
 // /healthz and /readyz do not. Why a call or an item was refused goes into the log and the header X-Emu-Explain
 // (explain.go), never into the body.
 //
+// The rules decide about adapters, package adapter connects and converts; adapters.go joins the two.
+//
 // The zone /_emu/ (zone*.go) is another world: its own guard, strict JSON, its own OpenAPI file. It reads and moves the
 // Registry, the clock and the rules of package fault. What the emulator does unlike the real service is one table
 // (deviations.go), which also says what the modes switch off.
@@ -35,5 +37,6 @@
 // # What it does not do
 //
 // It has no rule of the API: apps, sessions and timeouts are package session's, media is package sfu's, the texts and
-// statuses of errors are package wire's. It reads no environment and no file, and writes nothing but its log.
+// statuses of errors are package wire's. It reads no environment and no file, writes nothing but its log, and runs no program
+// but ffmpeg, for pictures of video other than VP8.
 package emulator

@@ -110,7 +110,7 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server) *Emulator {
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.registry = session.NewRegistry(session.Config{
 		Apps: cfg.Apps, Mode: cfg.Mode, Contract: cfg.Contract, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media,
-		Faults: faultRules{e.faults}, Logger: cfg.Logger,
+		Faults: faultRules{e.faults}, Adapters: newAdapterMaker(cfg), Logger: cfg.Logger,
 	})
 	e.demux = newDemux(socks.tcp, socks.media.ServeTCP, cfg.Logger)
 	e.server = &http.Server{

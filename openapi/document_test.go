@@ -60,6 +60,8 @@ func TestEveryOperationHasEveryDocumentedStatus(t *testing.T) {
 		"POST " + data + "/new":                       {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"PUT " + data + "/update":                     {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
 		"PUT " + data + "/close":                      {200, 400, 401, 404, 406, 409, 410, 413, 425, 429, 500, 503},
+		"POST /apps/{appId}/adapters/websocket/new":   {200, 400, 401, 404, 406, 413, 500, 503},
+		"POST /apps/{appId}/adapters/websocket/close": {200, 400, 401, 404, 406, 413, 500, 503},
 		"GET /healthz":                                {200},
 		"GET /readyz":                                 {200, 503},
 		"GET /_emu/openapi.yaml":                      {200},

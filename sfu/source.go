@@ -14,7 +14,7 @@ var sourceCodec = sdp.Codec{PT: 111, Name: "opus", Clock: 48000, Channels: 2, Pa
 // those of any other. It starts nothing. One goroutine writes.
 type Source struct {
 	// Fixed after NewSource.
-	peer   *Peer // has no transport and is known to nobody
+	peer   *Peer // has no transport, and no packet reaches it
 	pub    *Publication
 	stream *stream
 
@@ -33,9 +33,11 @@ func (s *SFU) NewSource() (*Source, error) {
 		return nil, ErrClosed
 	}
 	p := newPeer(s)
-	p.state = StateConnected
+	p.alone = true
+	p.setStateLocked(StateConnected) // nobody else knows it yet
 	section := &section{mid: "0", kind: KindAudio, codecs: []sdp.Codec{sourceCodec}}
 	section.remote.Sends = true
+	p.negotiation.sections = append(p.negotiation.sections, section)
 	src := &Source{peer: p, pub: section.publish(p), worker: newWorker(s)}
 	src.stream = &stream{ssrc: randomUint32(), section: section, clock: sourceCodec.Clock, age: 1}
 	p.streams.Store(&map[uint32]*stream{src.stream.ssrc: src.stream})
@@ -43,14 +45,19 @@ func (s *SFU) NewSource() (*Source, error) {
 	return src, nil
 }
 
-// Publication is the track.
+// Publication is the track, of mid 0.
 func (src *Source) Publication() *Publication { return src.pub }
+
+// Peer stands in for the endpoint: connected as long as the track is written, seen when it was written last. Its track can be
+// closed; exchanges of SDP fail with ErrNoEndpoint. Its Close closes the Source.
+func (src *Source) Peer() *Peer { return src.peer }
 
 // Write sends one Opus packet that plays for so many samples of 48 kHz, at once. After Close nobody gets it.
 func (src *Source) Write(payload []byte, samples int) {
 	now := time.Now()
 	p := &src.burst[0]
 	p.payload = payload
+	src.peer.lastSeen.Store(now.UnixNano())
 	src.stream.meter.count(len(payload), now)
 	src.peer.inbound.mu.Lock()
 	src.stream.meter.update(now)
@@ -82,4 +89,4 @@ func toNTP(t time.Time) uint64 {
 }
 
 // Close ends the track for all who receive it. It may be called more than once.
-func (src *Source) Close() { src.pub.close() }
+func (src *Source) Close() { _ = src.peer.Close() }

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -49,6 +50,38 @@ func TestASourceIsForwardedLikeAnEndpointsTrack(t *testing.T) {
 	case <-pub.Done():
 	default:
 		t.Error("the track has not ended")
+	}
+}
+
+func TestTheSourcesPeerHasNoEndpoint(t *testing.T) {
+	src, err := newSFU(t, Config{}).NewSource()
+	must(t, err)
+	p := src.Peer()
+	if state, _ := p.State(); state != StateConnected || !p.LastSeen().IsZero() {
+		t.Errorf("%v, seen at %v", state, p.LastSeen())
+	}
+	src.Write([]byte{1}, 960)
+	if time.Since(p.LastSeen()) > time.Minute || p.Info().State != StateConnected {
+		t.Errorf("%+v", p.Info())
+	}
+	if _, err := p.Answer(describe(t, audio("0", "sendonly")), AnswerPlan{}); !errors.Is(err, ErrNoEndpoint) {
+		t.Errorf("answer: %v", err)
+	}
+	if _, err := p.Offer(OfferPlan{Pulls: []Pull{{Publication: src.Publication()}}}); !errors.Is(err, ErrNoEndpoint) {
+		t.Errorf("offer: %v", err)
+	}
+	if err := p.AcceptAnswer(describe(t, audio("0", "sendonly"))); !errors.Is(err, ErrNoEndpoint) {
+		t.Errorf("answer to an offer: %v", err)
+	}
+	p.CloseMids("0")
+	select {
+	case <-src.Publication().Done():
+	default:
+		t.Error("closing its mid does not end the track")
+	}
+	must(t, p.Close())
+	if state, _ := p.State(); state != StateClosed {
+		t.Errorf("closed, it is %v", state)
 	}
 }
 

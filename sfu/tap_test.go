@@ -92,7 +92,7 @@ func TestATapFollowsANewStream(t *testing.T) {
 	tap := pubs["0"].Tap()
 	from.sendRTP(t, opus(7, 1))
 	again := opus(3, 2)
-	again.SSRC, again.Header.Extension, again.ExtensionProfile = 12, true, 0xBEDE
+	again.SSRC, again.Extension, again.ExtensionProfile = 12, true, 0xBEDE
 	must(t, again.SetExtension(4, []byte("0")))
 	from.sendRTP(t, again, opus(8, 3))
 	for i, want := range []struct {

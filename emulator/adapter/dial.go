@@ -77,7 +77,7 @@ func (d *Dialer) dial(ctx context.Context, endpoint string) (*socket, error) {
 	}
 	var made net.Conn
 	ctx = context.WithValue(ctx, madeKey{}, &made)
-	conn, response, err := websocket.Dial(ctx, endpoint, &websocket.DialOptions{
+	conn, response, err := websocket.Dial(ctx, endpoint, &websocket.DialOptions{ //nolint:bodyclose // the library closes it
 		HTTPClient: d.client, CompressionMode: websocket.CompressionDisabled,
 	})
 	switch {

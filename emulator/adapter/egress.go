@@ -113,10 +113,7 @@ func (a *Adapter) remake(lost error, pause *time.Duration) (_ *socket, due func(
 	}
 	a.enter(StateRetrying, a.cfg.Clock.Now().Add(window))
 	ctx, due := a.within(a.life, window, errWindow)
-	for {
-		if !wait(ctx, *pause) {
-			break
-		}
+	for wait(ctx, *pause) {
 		*pause = min(2**pause, lastPause)
 		s, err := a.dial(ctx)
 		if err == nil {

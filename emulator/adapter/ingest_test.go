@@ -11,6 +11,7 @@ import (
 	pionopus "github.com/pion/opus"
 
 	"github.com/callsemu/callsemu/sfu"
+	"github.com/callsemu/callsemu/sfu/sfutest"
 )
 
 // listener decodes what a track carries, with a decoder of other authors.
@@ -52,24 +53,10 @@ func (l *listener) hear(t *testing.T, content func() bool) {
 	}
 }
 
-// loud is where in a recording sound begins and ends, in moments.
-func loud(pcm []int16) (from, to int) {
-	from = -1
-	for i := 0; i+frameLen <= len(pcm); i += frameLen {
-		if loudness(channel(pcm[i:i+frameLen], 0)) > 1000 {
-			if from < 0 {
-				from = i / channels
-			}
-			to = (i + frameLen) / channels
-		}
-	}
-	return from, to
-}
-
 // say sends an utterance as the speech example does: at once, in pieces of 16 KB, and an empty packet at the end.
 func say(t *testing.T, s *websocket.Conn, pcm []int16) {
 	t.Helper()
-	for piece := range slices.Chunk(appendPCM(nil, pcm), 16384) {
+	for piece := range slices.Chunk(bytesOf(pcm), 16384) {
 		send(t, s, Packet{Payload: piece}.Append(nil))
 	}
 	send(t, s, nil)
@@ -82,17 +69,17 @@ func TestAnUtterancePassesFromTheEndpointToTheTrack(t *testing.T) {
 	a := r.open(NewIngest(r.config(e.url), src))
 	s := e.socket()
 	l.hear(t, func() bool { return len(l.times) > 10 }) // silence before the first word
-	if from, _ := loud(l.pcm); from >= 0 {
+	if from, _ := sfutest.Loud(l.pcm); from >= 0 {
 		t.Error("there is sound before anything was sent")
 	}
 	said := tone(440, 1000, 3*sampleRate/2)
 	say(t, s, said)
 	until(t, "it waits to be played", func() bool { return a.Info().Buffered > 0 })
 	l.hear(t, func() bool {
-		_, to := loud(l.pcm)
+		_, to := sfutest.Loud(l.pcm)
 		return to > 0 && len(l.pcm)/channels > to+sampleRate/4
 	})
-	from, to := loud(l.pcm)
+	from, to := sfutest.Loud(l.pcm)
 	if length := to - from; length < len(said)/channels-frameSamples || length > len(said)/channels+2*frameSamples {
 		t.Errorf("%d samples are heard of %d", length, len(said)/channels)
 	}
@@ -163,17 +150,17 @@ func TestOddMessagesDisturbNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := tone(440, 1000, sampleRate/2)
-	for piece := range slices.Chunk(appendPCM(nil, said), 4000) {
+	for piece := range slices.Chunk(bytesOf(said), 4000) {
 		send(t, s, Packet{Payload: append(piece, 1, 2, 3)}.Append(nil)) // three bytes too many each time
 	}
 	if err := s.Ping(s.CloseRead(ctx)); err != nil {
 		t.Errorf("a ping is not answered: %v", err)
 	}
 	l.hear(t, func() bool {
-		_, to := loud(l.pcm)
+		_, to := sfutest.Loud(l.pcm)
 		return to > 0 && len(l.pcm)/channels > to+sampleRate/5
 	})
-	from, to := loud(l.pcm)
+	from, to := sfutest.Loud(l.pcm)
 	wantTones(t, l.pcm[(from+sampleRate/8)*channels:(to-2*frameSamples)*channels], 440, 1000)
 	if info := a.Info(); info.Dropped < 10 || info.State != StateOpen || info.LastError == "" {
 		t.Errorf("%+v", info)
@@ -199,11 +186,11 @@ func TestAFullBufferIsNotReadFrom(t *testing.T) {
 	most := time.Duration(0)
 	l.hear(t, func() bool {
 		most = max(most, a.Info().Buffered)
-		_, to := loud(l.pcm)
+		_, to := sfutest.Loud(l.pcm)
 		return to > 0 && len(l.pcm)/channels > to+sampleRate/4
 	})
 	<-done
-	from, to := loud(l.pcm)
+	from, to := sfutest.Loud(l.pcm)
 	if length := to - from; most > 200*time.Millisecond || length < len(said)/channels-frameSamples {
 		t.Errorf("up to %v were held, %d samples of %d are heard", most, length, len(said)/channels)
 	}

@@ -103,8 +103,9 @@ func opusSamples(packet []byte) int {
 	return 0
 }
 
-// appendPCM and readPCM turn samples into bytes and back.
-func appendPCM(b []byte, pcm []int16) []byte {
+// bytesOf and readPCM turn samples into bytes and back.
+func bytesOf(pcm []int16) []byte {
+	b := make([]byte, 0, 2*len(pcm))
 	for _, s := range pcm {
 		b = binary.LittleEndian.AppendUint16(b, uint16(s))
 	}

@@ -26,7 +26,7 @@ func played(p *pacer) (pcm []int16, frames int) {
 func TestAnUtteranceSentAtOnceIsPlayedWhole(t *testing.T) {
 	p := newPacer(1 << 20)
 	want := tone(440, 1000, 10*frameSamples+100)
-	sent := appendPCM(nil, want)
+	sent := bytesOf(want)
 	for piece := range slices.Chunk(sent, 16384) {
 		if !p.push(piece) {
 			t.Fatal("it does not fit")

@@ -67,6 +67,6 @@ func (s *speaker) makeUp(ts uint32, samples int, emit func(Packet)) {
 }
 
 func (s *speaker) emit(ts uint32, samples int, emit func(Packet)) {
-	emit(Packet{SequenceNumber: s.seq, Timestamp: ts, Payload: appendPCM(nil, s.pcm[:samples*channels])})
+	emit(Packet{SequenceNumber: s.seq, Timestamp: ts, Payload: bytesOf(s.pcm[:samples*channels])})
 	s.seq++
 }

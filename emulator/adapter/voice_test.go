@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/callsemu/callsemu/sfu/sfutest"
 )
 
 // stream makes the voices of packets of 20 ms, which begin at odd places of the numbers.
@@ -74,10 +76,10 @@ func TestLossIsConcealed(t *testing.T) {
 	if len(messages) != 60 || s.lost != 1 {
 		t.Errorf("%d messages, %d lost", len(messages), s.lost)
 	}
-	if gap := channel(pcm[30*frameSamples*channels:31*frameSamples*channels], 0); loudness(gap) < 3000 {
-		t.Errorf("the lost packet left a hole: loudness %.0f", loudness(gap))
+	if gap := sfutest.Loudness(sfutest.PCMChannel(pcm[30*frameSamples*channels:31*frameSamples*channels], 0)); gap < 3000 {
+		t.Errorf("the lost packet left a hole: loudness %.0f", gap)
 	}
-	if p := purity(channel(steady(pcm), 0), 440); p < 0.97 {
+	if p := sfutest.Purity(sfutest.PCMChannel(steady(pcm), 0), 440); p < 0.97 {
 		t.Errorf("%.1f %% of the energy is at 440 Hz", 100*p)
 	}
 }

@@ -22,6 +22,12 @@ type Rules struct {
 	MaxMessage     int           // bytes of a data channel message; longer ones are lost (contract 4.1)
 	MaxBody        int           // bytes of a request body (contract 6)
 	MaxDevApps     int           // apps that dev mode makes on first use, seeded ones not counted
+
+	AdapterHandshake time.Duration // how long an adapter's endpoint may take to accept (contract 5.1)
+	AdapterRetry     time.Duration // how long a lost egress socket is made anew; the contract's day may make the default 5 s (contract 5.4)
+	JPEGInterval     time.Duration // between two pictures of an adapter, in real time (contract 5.3, 6)
+	IngestBuffer     time.Duration // of PCM that an adapter holds to be played; when full, its socket is not read (contract 5.3)
+	MaxAdapters      int           // open at once in the whole emulator
 }
 
 // RuleInfo describes one rule for --help and --set.
@@ -83,6 +89,11 @@ func (r Rules) WithDefaults() Rules {
 	orDefault(&r.MaxTracks, full.MaxTracks)
 	orDefault(&r.MaxBody, full.MaxBody)
 	orDefault(&r.MaxDevApps, full.MaxDevApps)
+	orDefault(&r.AdapterHandshake, full.AdapterHandshake)
+	orDefault(&r.AdapterRetry, full.AdapterRetry)
+	orDefault(&r.JPEGInterval, full.JPEGInterval)
+	orDefault(&r.IngestBuffer, full.IngestBuffer)
+	orDefault(&r.MaxAdapters, full.MaxAdapters)
 	return r
 }
 
@@ -111,6 +122,16 @@ var ruleTable = []rule{
 		number(64<<20, func(r *Rules) *int { return &r.MaxBody })},
 	{RuleInfo{"max-dev-apps", "1000", "apps that dev mode makes on first use", "callsemu"},
 		number(1e6, func(r *Rules) *int { return &r.MaxDevApps })},
+	{RuleInfo{"adapter-handshake", "7s", "how long an adapter's endpoint may take to accept", "contract 6: inside 8 s; 10 Q40 guesses 10 s"},
+		duration(func(r *Rules) *time.Duration { return &r.AdapterHandshake })},
+	{RuleInfo{ruleAdapterRetry, "15s", "how long an adapter's lost egress socket is made anew; 5s by older contracts", "contract 5.4"},
+		duration(func(r *Rules) *time.Duration { return &r.AdapterRetry })},
+	{RuleInfo{"jpeg-interval", "1s", "between two pictures of an adapter; key frames are asked for no more often", "contract 5.3, 6"},
+		duration(func(r *Rules) *time.Duration { return &r.JPEGInterval })},
+	{RuleInfo{"ingest-buffer", "120s", "of PCM that an adapter holds; when it is full the socket is not read", "contract 5.3, inferred"},
+		duration(func(r *Rules) *time.Duration { return &r.IngestBuffer })},
+	{RuleInfo{"max-adapters", "200", "adapters that are open at once", "callsemu"},
+		number(1e6, func(r *Rules) *int { return &r.MaxAdapters })},
 }
 
 func duration(field func(*Rules) *time.Duration) func(*Rules, string) error {

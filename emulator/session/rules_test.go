@@ -12,6 +12,7 @@ func TestDefaultsAreTheContractsValues(t *testing.T) {
 		TransportWait: 5 * time.Second, MediaWait: 8200 * time.Millisecond, NeverConnected: time.Minute,
 		LostWindow: 30 * time.Second, SilentTrack: 30 * time.Second, AckWait: 30 * time.Second, Liveness: time.Second,
 		RateLimit: 50, MaxTracks: 64, MaxMessage: 64 << 10, MaxBody: 1 << 20, MaxDevApps: 1000,
+		AdapterHandshake: 7 * time.Second, AdapterRetry: 15 * time.Second, JPEGInterval: time.Second, IngestBuffer: 2 * time.Minute, MaxAdapters: 200,
 	}
 	if got := (Rules{}).WithDefaults(); got != want {
 		t.Errorf("defaults are %+v, want %+v", got, want)
@@ -30,9 +31,9 @@ func TestEveryRuleCanBeSetAndIsDescribed(t *testing.T) {
 		if info.Help == "" || info.Source == "" {
 			t.Errorf("rule %s lacks help or source", info.Name)
 		}
-		changed, value := Rules{}.WithDefaults(), "7"
+		changed, value := Rules{}.WithDefaults(), "11"
 		if strings.HasSuffix(info.Default, "s") {
-			value = "7s"
+			value = "11s"
 		}
 		if err := changed.Set(info.Name, value); err != nil {
 			t.Errorf("set %s: %v", info.Name, err)
