@@ -11,7 +11,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: ## everything: formatting, vet, tests with the race detector, fuzzing for a moment, real browsers
-	scripts/tools.sh gcc node browsers
+	scripts/tools.sh gcc node browsers ffmpeg
 	$(MAKE) --no-print-directory check
 	$(MAKE) --no-print-directory unit
 	$(MAKE) --no-print-directory fuzz FUZZTIME=3s
@@ -27,8 +27,8 @@ unit: ## the Go tests with the race detector
 e2e: ## the browser tests (Chromium, Firefox, partytracks)
 	cd e2e && npm ci --no-audit --no-fund && npm test
 
-tools: ## install or name what the tests need (C compiler, Node.js, browsers)
-	scripts/tools.sh gcc node browsers
+tools: ## install or name what the tests need (C compiler, Node.js, browsers, ffmpeg)
+	scripts/tools.sh gcc node browsers ffmpeg
 
 build: ## a static binary: bin/callsemu
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/callsemu ./cmd/callsemu
