@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help test check unit e2e tools build lint bench fuzz soak compose-test dataload clean
+.PHONY: help test check unit e2e tools build lint bench fuzz soak compose-test dataload adapterload clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ compose-test: ## build the image, start docker compose, pull media from outside 
 
 dataload: ## 1 publisher to 100 subscribers on data channels, 200 messages a second for 20 s (DATALOAD="-rate 400")
 	scripts/dataload.sh $(DATALOAD)
+
+adapterload: ## 20 PCM egress and 20 ingest adapters at once for 20 s (ADAPTERLOAD="-jpeg 20")
+	scripts/adapterload.sh $(ADAPTERLOAD)
 
 clean: ## remove what the targets above built
 	rm -rf bin dist e2e/node_modules e2e/test-results
