@@ -37,8 +37,8 @@ func TestContract(t *testing.T) {
 	}
 	target = probed(t, target)
 	if !given && (!target.Emulator || !slices.Equal(target.Has, []conformance.Need{
-		conformance.TCPMedia, conformance.FixableEstimate, conformance.MovableClock, conformance.Explanations, conformance.OpenApps,
-		conformance.Endpoints,
+		conformance.TCPMedia, conformance.Endpoints, conformance.FixableEstimate, conformance.MovableClock, conformance.Explanations,
+		conformance.OpenApps,
 	})) {
 		t.Errorf("the emulator in dev mode is taken for %+v", target)
 	}
