@@ -10,6 +10,8 @@ FROM scratch
 COPY --from=build /callsemu /callsemu
 # The CA for HTTPS; a volume mounted here keeps it.
 COPY --from=build --chown=65532:65532 /state /state
+# Who vouches for the wss:// endpoints of adapters.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 USER 65532:65532
 # All of the container's addresses, not just its loopback, must answer: published ports and other
 # containers arrive at eth0.

@@ -5,13 +5,13 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help test check unit tls-test e2e tools build lint bench fuzz soak compose-test turn-abuse dataload clean
+.PHONY: help test check unit tls-test e2e tools build lint bench fuzz soak compose-test turn-abuse dataload adapterload clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: ## everything: formatting, vet, tests with the race detector, fuzzing for a moment, real browsers
-	scripts/tools.sh gcc node browsers
+	scripts/tools.sh gcc node browsers ffmpeg
 	$(MAKE) --no-print-directory check
 	$(MAKE) --no-print-directory unit
 	$(MAKE) --no-print-directory fuzz FUZZTIME=3s
@@ -32,8 +32,8 @@ tls-test: ## HTTPS with every client that is installed, as callsemu env tells th
 e2e: ## the browser tests (Chromium, Firefox, partytracks)
 	cd e2e && npm ci --no-audit --no-fund && npm test
 
-tools: ## install or name what the tests need (C compiler, Node.js, browsers)
-	scripts/tools.sh gcc node browsers
+tools: ## install or name what the tests need (C compiler, Node.js, browsers, ffmpeg)
+	scripts/tools.sh gcc node browsers ffmpeg
 
 build: ## a static binary: bin/callsemu
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/callsemu ./cmd/callsemu
@@ -60,6 +60,9 @@ turn-abuse: ## malformed frames, wrong credentials and 200 allocations at the TU
 
 dataload: ## 1 publisher to 100 subscribers on data channels, 200 messages a second for 20 s (DATALOAD="-rate 400")
 	scripts/dataload.sh $(DATALOAD)
+
+adapterload: ## 20 PCM egress and 20 ingest adapters at once for 20 s (ADAPTERLOAD="-jpeg 20")
+	scripts/adapterload.sh $(ADAPTERLOAD)
 
 clean: ## remove what the targets above built
 	rm -rf bin dist e2e/node_modules e2e/test-results

@@ -48,6 +48,9 @@ const (
 	AccountAPI Need = "account API"
 	// TwoAccounts means that OtherAccountToken is there.
 	TwoAccounts Need = "token of another account"
+	// Endpoints means that the target reaches the suite's own WebSocket server: an emulator in dev mode on this machine, or
+	// any target when Target.Endpoint leads here.
+	Endpoints Need = "a WebSocket endpoint that the target reaches"
 )
 
 // Case is one provable sentence of the contract.
@@ -73,6 +76,7 @@ type Target struct {
 	BaseURL  string // with or without the /v1 at its end
 	AppID    string
 	Secret   string
+	Endpoint Endpoint
 	Emulator bool // an emulator: EmulatorOnly cases apply
 	Has      []Need
 	HTTP     *http.Client      // nil means one of its own per case

@@ -11,6 +11,6 @@ func Cases() []Case {
 		pushUnofferedCases(), discoverCases(), pullOfferCases(), restartCases(), codecSetCases(),
 		lifeCases(), limitCases(), flowCases(), roomCases(),
 		establishCases(), channelCases(), channelItemCases(), deliveryCases(), channelLifeCases(), channelFlowCases(),
-		credentialCases(), turnCases(), turnFlowCases(), accountCases(),
+		credentialCases(), turnCases(), turnFlowCases(), accountCases(), adapterCases(), adapterMediaCases(), adapterLifeCases(),
 	)
 }

@@ -6,6 +6,10 @@
 // files, so that a program can carry them; conformance_test.go runs them against an emulator of its own, or against
 // the target that CALLS_BASE_URL, CALLS_APP_ID and CALLS_APP_SECRET name.
 //
+// Adapters need a WebSocket endpoint that the target can reach. The suite brings its own. For a target that is not an emulator on
+// this machine, CALLS_ENDPOINT_URL is a public URL (of a tunnel, say) that leads to CALLS_ENDPOINT_LISTEN; without it those cases
+// are left out, and the suite says so.
+//
 // Every response, and every request that a case means to be valid, is checked against openapi/openapi.yaml. A request
 // meant to be malformed must be refused by the schema as well, or the case says why the schema cannot see the fault.
 //

@@ -27,7 +27,7 @@ func (x *exchange) checkExplained() {
 		return
 	}
 	want := 0
-	if x.Status >= 300 {
+	if x.Body.ErrorCode != "" { // else it is the items that failed, all of them where adapters answer 503
 		want = 1
 	}
 	for _, item := range x.Body.Tracks {

@@ -11,7 +11,8 @@ import (
 )
 
 // Probe finds out what the target is: an emulator or not, open to unknown apps or not, with a clock to move or not, with
-// media over TCP or not, whether its TURN key issues credentials, and whether its account API can be used.
+// media over TCP or not, whether its TURN key issues credentials, whether its account API can be used, and whether adapters
+// find an endpoint.
 // It makes one app in an emulator's dev mode, and one session there.
 func Probe(ctx context.Context, target Target) (Target, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
@@ -24,6 +25,10 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 		target.Has = append(target.Has, OpenApps)
 	case status == http.StatusNotFound:
 		target.Has = append(target.Has, SeededApps)
+	}
+	onThisMachine := strings.Contains(root, "//127.0.0.1:") || strings.Contains(root, "//localhost:")
+	if target.Endpoint.URL != "" || onThisMachine && slices.Contains(target.Has, OpenApps) {
+		target.Has = append(target.Has, Endpoints)
 	}
 	status, body, err := ask(ctx, target, http.MethodGet, root+"/readyz")
 	if err != nil {

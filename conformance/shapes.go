@@ -174,6 +174,9 @@ type answerItem struct {
 	TrackName        string `json:"trackName"`
 	Status           string `json:"status"`
 	Kind             string `json:"kind"`
+	AdapterID        string `json:"adapterId"`
+	Endpoint         string `json:"endpoint"`
+	BytesProcessed   *int64 `json:"bytesProcessed"`
 	ErrorCode        string `json:"errorCode"`
 	ErrorDescription string `json:"errorDescription"`
 }

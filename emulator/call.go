@@ -66,6 +66,30 @@ func withBody[In, Out any, P validated[In]](
 	}
 }
 
+// onApp is the endpoint of an operation on an app whose items succeed or fail one by one; the answer knows its status.
+func onApp[In any, Out interface{ Status() int }, P validated[In]](
+	operate func(context.Context, *session.App, *In) (Out, error),
+) endpoint {
+	return func(c *call) (int, any, error) {
+		in := new(In)
+		body, err := c.body()
+		if err != nil {
+			return 0, nil, err
+		}
+		if refused := wire.Decode(body, in); refused != nil {
+			return 0, nil, refused
+		}
+		if refused := P(in).Validate(); refused != nil {
+			return 0, nil, refused
+		}
+		out, err := operate(c.request.Context(), c.app, in)
+		if err != nil {
+			return 0, nil, err
+		}
+		return out.Status(), out, nil
+	}
+}
+
 // withoutBody is the endpoint of an operation on a session that only reads. Some clients send a body nevertheless; it
 // is not looked at.
 func withoutBody[Out any](operate func(context.Context, *session.App, string) (*Out, error)) endpoint {
@@ -234,7 +258,7 @@ func (c *call) refusal(err error) *wire.Error {
 	}
 }
 
-// log writes the call's one line, and one for each failed item of a 200. No header is in it, and so no secret.
+// log writes the call's one line, and one for each failed item. No header is in it, and so no secret.
 func (c *call) log(status int, refused *wire.Error, why []string) {
 	ctx := context.WithoutCancel(c.request.Context())
 	attrs := []slog.Attr{

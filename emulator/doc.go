@@ -10,6 +10,8 @@
 // /healthz and /readyz do not. Why a call or an item was refused goes into the log and the header X-Emu-Explain
 // (explain.go), never into the body.
 //
+// The rules decide about adapters, package adapter connects and converts; adapters.go joins the two.
+//
 // The account API (accounts.go) goes the same way with credentials of its own, the v4 envelope around its answers, and no
 // CORS; it changes the account.Store of which the Registry asks whether a token is an app's.
 //
@@ -39,5 +41,6 @@
 //
 // It has no rule of the API: apps, sessions and timeouts are package session's, media is package sfu's, the texts and
 // statuses of errors are package wire's. It reads no environment, and no file but those of Config.TLSCert and
-// Config.StateDir; it writes nothing but its log and, through package certs, the CA into Config.StateDir.
+// Config.StateDir; it writes nothing but its log and, through package certs, the CA into Config.StateDir; and it runs no program
+// but ffmpeg, for pictures of video other than VP8.
 package emulator

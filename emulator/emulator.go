@@ -120,7 +120,7 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure) *Em
 	})
 	e.registry = session.NewRegistry(session.Config{
 		Accounts: e.accounts, Mode: cfg.Mode, Contract: cfg.Contract, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media,
-		Faults: faultRules{e.faults}, Logger: cfg.Logger,
+		Faults: faultRules{e.faults}, Adapters: newAdapterMaker(cfg), Logger: cfg.Logger,
 	})
 	e.demux = newDemux(socks.tcp[0].Addr(), cfg.Logger)
 	web := e.demux.web.give

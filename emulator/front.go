@@ -38,13 +38,9 @@ func routes(r *session.Registry) []route {
 		{http.MethodPost, "/sessions/{sessionId}/datachannels/new", session.OpNewChannels, withBody(r.NewChannels)},
 		{http.MethodPut, "/sessions/{sessionId}/datachannels/update", session.OpUpdateChannels, withBody(r.UpdateChannels)},
 		{http.MethodPut, "/sessions/{sessionId}/datachannels/close", session.OpCloseChannels, withBody(r.CloseChannels)},
+		{http.MethodPost, "/adapters/websocket/new", session.OpNewAdapters, onApp(r.NewAdapters)},
+		{http.MethodPost, "/adapters/websocket/close", session.OpCloseAdapters, onApp(r.CloseAdapters)},
 	}
-}
-
-// lacking are the calls of the real service that the emulator does not have yet.
-var lacking = []struct{ method, path string }{
-	{http.MethodPost, "/adapters/websocket/new"},
-	{http.MethodPost, "/adapters/websocket/close"},
 }
 
 // front serves the API: it authorizes, bounds, decodes, calls the Registry, encodes and logs, in the order of contract
@@ -78,11 +74,6 @@ func newRouter() *mux.Router { return mux.NewRouter().SkipClean(true) }
 // api is the handler of the API's paths under both prefixes, and of every path that is none.
 func (f *front) api(table []route) http.Handler {
 	router := newRouter()
-	for _, r := range lacking {
-		name := strings.TrimPrefix(strings.TrimPrefix(r.path, "/sessions/{sessionId}"), "/")
-		table = append(table, route{method: r.method, path: r.path, serve: refusing(wire.Refuse(wire.NotEmulated,
-			"this version has no %s; the README lists what is emulated", name).Fill(name))})
-	}
 	for _, prefix := range prefixes {
 		for _, path := range paths(table) { // a path before those whose variables would take it in
 			var methods []string

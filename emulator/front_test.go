@@ -135,7 +135,6 @@ func TestChecksComeInTheOrderOfTheContract(t *testing.T) {
 		{"GET of sessions/new is no session", "GET", "/v1/apps/shop/sessions/new", "Bearer " + secret, "", 405, "method_not_allowed"},
 		{"DELETE of sessions/new", "DELETE", "/apps/shop/sessions/new", "Bearer " + secret, "", 405, "method_not_allowed"},
 		{"close by POST", "POST", "/v1/apps/shop/sessions/" + id + "/tracks/close", "Bearer " + secret, "{}", 405, "method_not_allowed"},
-		{"not emulated yet", "POST", "/v1/apps/shop/adapters/websocket/new", "Bearer " + secret, "{}", 406, "invalid_params"},
 		{"unknown route", "GET", "/v1/apps/shop/nothing", "Bearer " + secret, "", 404, "not_found"},
 		{"trailing slash", "POST", "/v1/apps/shop/sessions/new/", "Bearer " + secret, "", 404, "not_found"},
 		{"double slash is not redirected", "POST", "/v1//apps/shop/sessions/new", "Bearer " + secret, "", 404, "not_found"},
@@ -293,7 +292,7 @@ func TestClientThatReadsOnlyAfterSendingGetsItsRefusal(t *testing.T) {
 		{"POST", "/v1/apps/shop/none", bearerOK, 404},
 		{"POST", "/none", bearerOK, 404},
 		{"PUT", "/v1/apps/shop/sessions/new", bearerOK, 405},
-		{"POST", "/v1/apps/shop/adapters/websocket/new", bearerOK, 406},
+		{"POST", "/v1/apps/shop/adapters/websocket/new", bearerOK, 413},
 		{"GET", "/v1/apps/shop/sessions/none", bearerOK, 410},
 		{"POST", "/_emu/reset", bearerOK, 413},
 	} {

@@ -75,6 +75,14 @@ func schemaPairs() []schemaPair {
 		{value: wire.CloseChannel{}, schema: "CloseChannel"},
 		{value: wire.ChannelsResponse{}, schema: "CloseChannelsResponse"},
 		{value: wire.ChannelResult{}, schema: "CloseChannelResult", checked: []string{"id"}, unused: []string{"canReply"}},
+		{value: wire.AdaptersRequest{}, schema: "AdaptersRequest", checked: []string{"tracks"}},
+		{value: wire.AdapterTrack{}, schema: "AdapterTrack", checked: []string{"location", "trackName", "endpoint"}},
+		{value: wire.AdaptersResponse{}, schema: "AdaptersResponse"},
+		{value: wire.AdapterResult{}, schema: "AdapterResult"},
+		{value: wire.CloseAdaptersRequest{}, schema: "CloseAdaptersRequest", checked: []string{"tracks"}},
+		{value: wire.CloseAdapter{}, schema: "CloseAdapter", checked: []string{"adapterId"}},
+		{value: wire.CloseAdaptersResponse{}, schema: "CloseAdaptersResponse"},
+		{value: wire.CloseAdapterResult{}, schema: "CloseAdapterResult"},
 		{value: wire.Error{}, schema: "Error"},
 		{value: wire.CredentialsRequest{}, schema: "CredentialsRequest", optional: []string{"customIdentifier"}},
 		{value: wire.ICEServersResponse{}, schema: "ICEServersResponse"},
@@ -102,7 +110,9 @@ var schemasWithoutType = []string{
 	"EstablishOffered", "EstablishAnswered", // of EstablishResponse
 	"ChannelId", "ChannelErrorCode", // of the results of data channels
 	"ItemEnvelope", "NewAppEnvelope", "NewKeyEnvelope", "ListEnvelope", // of Envelope
-	"RefusedError", // Error with the subcode that clients know and the emulator does not send
+	"ConnectedAdapters", "FailedAdapters", "OnlyFailedAdapters", "ClosedAdapters", "UnclosedAdapters", // of answers about adapters
+	"UnavailableError", // of Error
+	"RefusedError",     // Error with the subcode that clients know and the emulator does not send
 }
 
 func loadSchemas(t *testing.T) (*openapi.Document, openapi3.Schemas) {
@@ -169,7 +179,7 @@ func jsonTypeOf(t reflect.Type) string {
 		return "string"
 	case reflect.Bool:
 		return "boolean"
-	case reflect.Int:
+	case reflect.Int, reflect.Uint64:
 		return "integer"
 	case reflect.Struct:
 		return "object"
@@ -236,7 +246,9 @@ func TestCatalogueIsInTheSchemas(t *testing.T) {
 	d, schemas := loadSchemas(t)
 	items := slices.Concat(schemas["ItemErrorCode"].Value.Enum,
 		schemas["CloseTrackResult"].Value.Properties["errorCode"].Value.Enum,
-		schemas["UpdateTrackResult"].Value.Properties["errorCode"].Value.Enum)
+		schemas["UpdateTrackResult"].Value.Properties["errorCode"].Value.Enum,
+		schemas["AdapterResult"].Value.Properties["errorCode"].Value.Enum,
+		schemas["CloseAdapterResult"].Value.Properties["errorCode"].Value.Enum)
 	for _, row := range wire.Catalogue() {
 		if row.Status == 0 {
 			if !slices.Contains(items, any(row.Code)) {

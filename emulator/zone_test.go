@@ -400,7 +400,8 @@ func TestWrongFaultRuleIsRefusedWithTheReason(t *testing.T) {
 
 func TestFaultsKnowTheOperationsOfTheAPI(t *testing.T) {
 	want := []string{session.OpNewSession, session.OpGetSession, session.OpNewTracks, session.OpUpdateTracks, session.OpCloseTracks,
-		session.OpRenegotiate, session.OpEstablishData, session.OpNewChannels, session.OpUpdateChannels, session.OpCloseChannels}
+		session.OpRenegotiate, session.OpEstablishData, session.OpNewChannels, session.OpUpdateChannels, session.OpCloseChannels,
+		session.OpNewAdapters, session.OpCloseAdapters}
 	if !slices.Equal(fault.Operations, want) {
 		t.Errorf("fault has %v, session %v", fault.Operations, want)
 	}

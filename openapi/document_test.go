@@ -75,6 +75,8 @@ func TestEveryOperationHasEveryDocumentedStatus(t *testing.T) {
 		"GET " + account + "/turn_keys/{itemId}":      {200, 400, 401, 403, 404, 500},
 		"PUT " + account + "/turn_keys/{itemId}":      {200, 400, 401, 403, 404, 413, 500},
 		"DELETE " + account + "/turn_keys/{itemId}":   {200, 400, 401, 403, 404, 500},
+		"POST /apps/{appId}/adapters/websocket/new":   {200, 400, 401, 404, 406, 413, 500, 503},
+		"POST /apps/{appId}/adapters/websocket/close": {200, 400, 401, 404, 406, 413, 500, 503},
 		"GET /healthz":                                {200},
 		"GET /readyz":                                 {200, 503},
 		"GET /_emu/openapi.yaml":                      {200},

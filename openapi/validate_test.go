@@ -30,7 +30,7 @@ var calls = map[string][2]string{
 	"health":      {http.MethodGet, "/healthz"},
 	"ready":       {http.MethodGet, "/readyz"},
 	"file":        {http.MethodGet, "/_emu/openapi.yaml"},
-	"unlisted":    {http.MethodPost, "/v1/apps/a/adapters/websocket/new"},
+	"unlisted":    {http.MethodPost, "/v1/apps/a/adapters/websocket/update"},
 	"wrongMethod": {http.MethodPost, base + "/" + sessionID + "/renegotiate"},
 	"preflight":   {http.MethodOptions, base + "/new"},
 }

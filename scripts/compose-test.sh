@@ -77,6 +77,8 @@ build_image() {
 	echo "no $base_image to be had: building the last stage around a local binary"
 	local context=$work/image
 	mkdir -p "$context/state" &&
+	mkdir -p "$context/etc/ssl/certs" &&
+		cp /etc/ssl/certs/ca-certificates.crt "$context/etc/ssl/certs/" &&
 		CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$context/callsemu" ./cmd/callsemu &&
 		awk '/^FROM scratch/ { last = 1 } last' Dockerfile | sed 's/^COPY --from=build /COPY /' >"$context/Dockerfile" &&
 		docker build -q -t callsemu "$context"

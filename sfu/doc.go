@@ -15,7 +15,9 @@
 //	  ->  Batch.Flush (sendmmsg, GSO)                        internal/udp
 //
 // All of it happens on the goroutine that read the socket; nothing is handed over, nothing is allocated, and each
-// subscriber's lock is taken once for a burst. A packet is valid during the call; whoever keeps it copies it.
+// subscriber's lock is taken once for a burst. A packet is valid during the call; whoever keeps it copies it: the cache, and
+// a Tap, which is a bounded queue of copies for a reader outside of this package. A Source is the other end: a Publication
+// whose packets the program writes itself, on a goroutine of its own.
 //
 // # The way of a data channel message
 //
@@ -41,8 +43,9 @@
 // # Lock order
 //
 // Peer.mu > Publication.mu > SFU.mu; Peer.inbound.mu > Peer.outMu > cache.mu. No lock of one group is taken under one of
-// the other except Peer.outMu, a leaf for both, and no lock of one Peer under the same lock of another. Under Peer.mu and
-// Publication.mu nothing is sent. Under Peer.outMu packets are sealed and RTCP is sent, which keeps their order.
+// the other except Peer.outMu, a leaf for both, and no lock of one Peer under the same lock of another. Tap.mu is a leaf.
+// Under Peer.mu and Publication.mu nothing is sent. Under Peer.outMu packets are sealed and RTCP is sent, which keeps their
+// order.
 //
 // Data has a group of its own: DataSubscription.mu > leg.mu, under which a message is handed to SCTP, which keeps its order;
 // SCTP has locks of its own, waits for nothing, and calls back under none of them. dataTransport.mu and DataPublication.mu

@@ -36,4 +36,6 @@ var (
 	ErrNoChannelIDs = errors.New("no data channel id is free")
 	// ErrKindMismatch: audio for a video section or the other way round.
 	ErrKindMismatch = errors.New("track and section are of different kinds")
+	// ErrNoEndpoint is an exchange of SDP with the Peer of a Source.
+	ErrNoEndpoint = errors.New("the session is an adapter's and has no endpoint")
 )

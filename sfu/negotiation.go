@@ -162,8 +162,8 @@ func (p *Peer) OfferPending() bool {
 }
 
 // Answer applies an endpoint's offer and returns the answer. It changes nothing when it fails, with ErrOfferPending,
-// ErrSDPMismatch, ErrCodecMissing (a pull into a section that does not take the published codec), ErrNoSection or
-// ErrClosed. A mid of plan.Publish on which the endpoint does not send a known codec gets no Publication.
+// ErrSDPMismatch, ErrCodecMissing (a pull into a section that does not take the published codec), ErrNoSection,
+// ErrNoEndpoint or ErrClosed. A mid of plan.Publish on which the endpoint does not send a known codec gets no Publication.
 func (p *Peer) Answer(offer *Description, plan AnswerPlan) (Negotiated, error) {
 	out, err := p.answer(offer, plan)
 	if err == nil {
@@ -179,6 +179,8 @@ func (p *Peer) answer(offer *Description, plan AnswerPlan) (Negotiated, error) {
 	switch {
 	case p.closing || p.state == StateClosed:
 		return Negotiated{}, ErrClosed
+	case p.alone:
+		return Negotiated{}, ErrNoEndpoint
 	case n.offering:
 		return Negotiated{}, ErrOfferPending
 	}
@@ -323,7 +325,7 @@ func sameFormats(a, b []sdp.Codec) bool {
 func (s *section) receives() bool { return !s.rejected && s.remote.Sends }
 
 // Offer adds one section per pull and push and one for data, and returns the SFU's offer of the whole session. It fails with
-// ErrOfferPending, ErrDataExists or ErrClosed.
+// ErrOfferPending, ErrDataExists, ErrNoEndpoint or ErrClosed.
 func (p *Peer) Offer(plan OfferPlan) (Negotiated, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -331,6 +333,8 @@ func (p *Peer) Offer(plan OfferPlan) (Negotiated, error) {
 	switch {
 	case p.closing || p.state == StateClosed:
 		return Negotiated{}, ErrClosed
+	case p.alone:
+		return Negotiated{}, ErrNoEndpoint
 	case n.offering:
 		return Negotiated{}, ErrOfferPending
 	case plan.Data && n.data != nil:
@@ -423,7 +427,7 @@ func (n *negotiation) offerable(kind Kind, published string, feedback []string) 
 }
 
 // AcceptAnswer applies the endpoint's answer to the SFU's offer. It changes nothing when it fails, with
-// ErrNoOfferPending, ErrSDPMismatch, ErrCodecMissing or ErrClosed; the offer still awaits its answer then.
+// ErrNoOfferPending, ErrSDPMismatch, ErrCodecMissing, ErrNoEndpoint or ErrClosed; the offer still awaits its answer then.
 func (p *Peer) AcceptAnswer(answer *Description) error {
 	err := p.acceptAnswer(answer)
 	if err == nil {
@@ -439,6 +443,8 @@ func (p *Peer) acceptAnswer(answer *Description) error {
 	switch {
 	case p.closing || p.state == StateClosed:
 		return ErrClosed
+	case p.alone:
+		return ErrNoEndpoint
 	case !n.offering:
 		return ErrNoOfferPending
 	case len(answer.sdp.Media) != len(n.sections):

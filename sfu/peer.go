@@ -47,6 +47,7 @@ type Peer struct {
 	sfu       *SFU
 	log       *slog.Logger
 	full      bool   // sends checks of its own accord: see iceAgent
+	alone     bool   // has no endpoint: see Source
 	ssrc      uint32 // our own, in RTCP
 	sessionID uint64 // o= line
 	done      chan struct{}

@@ -33,8 +33,9 @@ type Publication struct {
 	silenced atomic.Int32                    // by how many
 	awaited  atomic.Bool                     // heard is waited for
 	receives atomic.Pointer[[]*Subscription] // copy-on-write: the packet path reads it without a lock
+	taps     atomic.Pointer[[]*Tap]          // copy-on-write, nil for none
 
-	mu     sync.Mutex // writers of receives
+	mu     sync.Mutex // writers of receives and taps
 	closed bool
 	heard  chan struct{} // closed at the next packet; nil while nobody waits
 }
@@ -156,6 +157,11 @@ func (pub *Publication) forward(st *stream, burst []packet, w *worker) {
 	for _, sub := range *pub.receives.Load() {
 		sub.write(st, burst, w)
 	}
+	if taps := pub.taps.Load(); taps != nil {
+		for _, t := range *taps {
+			t.write(st, burst, w.now)
+		}
+	}
 }
 
 // add and remove change the list of receivers.
@@ -191,6 +197,7 @@ func (pub *Publication) close() {
 	}
 	pub.closed = true
 	pub.receives.Store(&[]*Subscription{})
+	pub.taps.Store(nil)
 	close(pub.done)
 }
 

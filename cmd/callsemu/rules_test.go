@@ -174,10 +174,16 @@ func importName(file *ast.File, imported string) string {
 		if spec.Name != nil {
 			return spec.Name.Name
 		}
-		return path.Base(imported)
+		if base := path.Base(imported); !majorVersion.MatchString(base) {
+			return base
+		}
+		return path.Base(path.Dir(imported))
 	}
 	return ""
 }
+
+// majorVersion is the last part of the path of a module from its second major version on.
+var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
 
 // docViolations finds packages without a doc.go that says what they are.
 func docViolations(t *testing.T, root fs.FS) []string {

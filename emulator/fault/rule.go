@@ -49,10 +49,11 @@ const (
 
 // Operations are the names by which rules choose calls.
 var Operations = []string{"newSession", "getSession", newTracks, "updateTracks", "closeTracks", "renegotiate",
-	"establishDataChannels", newChannels, "updateDataChannels", "closeDataChannels"}
+	"establishDataChannels", newChannels, "updateDataChannels", "closeDataChannels", "newAdapters", "closeAdapters"}
 
 // itemOperations have items that can fail one by one.
-var itemOperations = []string{newTracks, "updateTracks", "closeTracks", newChannels, "updateDataChannels", "closeDataChannels"}
+var itemOperations = []string{newTracks, "updateTracks", "closeTracks", newChannels, "updateDataChannels", "closeDataChannels",
+	"newAdapters", "closeAdapters"}
 
 // check returns the rule with its defaults, or why it is not one.
 func (r Rule) check() (Rule, error) {

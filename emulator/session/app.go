@@ -41,6 +41,8 @@ type App struct {
 	// guarded by Registry.mu
 	lastUsed time.Time
 	sessions map[string]*entry
+	adapters map[string]*adapterEntry // that have not ended
+	closed   []AdapterSnapshot        // those that have, oldest first, the newest maxClosedAdapters
 }
 
 // entry is a session with the names that it publishes at present.
@@ -51,7 +53,7 @@ type entry struct {
 }
 
 func newApp(id string, seeded bool, now time.Time) *App {
-	return &App{id: id, seeded: seeded, lastUsed: now, sessions: map[string]*entry{}}
+	return &App{id: id, seeded: seeded, lastUsed: now, sessions: map[string]*entry{}, adapters: map[string]*adapterEntry{}}
 }
 
 // ID is the app's id as it stands in paths.
@@ -147,7 +149,7 @@ func (r *Registry) makeAppLocked(appID string, now time.Time) (app *App, evicted
 			continue
 		}
 		made++
-		if len(other.sessions) == 0 && (oldest == nil || other.lastUsed.Before(oldest.lastUsed)) {
+		if len(other.sessions)+len(other.adapters) == 0 && (oldest == nil || other.lastUsed.Before(oldest.lastUsed)) {
 			oldest = other
 		}
 	}

@@ -37,16 +37,29 @@ type Change struct {
 	Help   string
 	Source string
 
-	undo func(*wire.Error) // makes an error what it was before
+	undo func(*wire.Error) // makes an error what it was before; nil where the change is not about errors
 }
 
 // Changes lists the dated changes, oldest first.
 func Changes() []Change { return append([]Change(nil), changes...) }
 
-var changes = []Change{
-	{"empty-track-text", "2026-01-01", "the text of empty_track_error says that the publisher must be connected",
-		"contract 1.2, older text; the day is inferred", olderEmptyTrackText},
-}
+var (
+	changeAdapterReconnect = Change{"adapter-reconnect", "2026-05-29", "the socket of an egress adapter is made anew when it is lost",
+		"contract 5.4", nil}
+	changeAdapterRetry = Change{"adapter-retry", "2026-09-30", "that is tried for 15 s instead of 5 s", "contract 5.4, 12", nil}
+	changeAdapterClose = Change{"adapter-close", "2026-09-30", "closing an adapter that is closed succeeds", "contract 5.2, 12", nil}
+	// changeAdapterSession: what is known of the beta's answers bears no date of its own.
+	changeAdapterSession = Change{"adapter-session", "2026-09-30", "results of remote adapters have no sessionId", "contract 5.1", nil}
+
+	changes = []Change{
+		{"empty-track-text", "2026-01-01", "the text of empty_track_error says that the publisher must be connected",
+			"contract 1.2, older text; the day is inferred", olderEmptyTrackText},
+		changeAdapterReconnect, changeAdapterRetry, changeAdapterClose, changeAdapterSession,
+	}
+)
+
+// betaAdapterRetry is the window of contract 5.4 before changeAdapterRetry.
+const betaAdapterRetry = 5 * time.Second
 
 func olderEmptyTrackText(e *wire.Error) {
 	if e.Problem == wire.TrackEmpty {
@@ -66,7 +79,7 @@ func (c Contract) asOf(e *wire.Error) *wire.Error {
 		return nil
 	}
 	for i := len(changes) - 1; i >= 0; i-- {
-		if !c.InForce(changes[i]) {
+		if changes[i].undo != nil && !c.InForce(changes[i]) {
 			changes[i].undo(e)
 		}
 	}

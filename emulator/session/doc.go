@@ -22,20 +22,22 @@
 //
 // # Ownership
 //
-//	Registry  apps, sessions and published names; one sweeper, one watch per session with a transport, one wait per
-//	          silence that a fault laid on a track. Close joins them all.
+//	Registry  apps, sessions, adapters and published names; one sweeper, one watch per session with a transport and per
+//	          adapter, one wait per silence that a fault laid on a track. Close joins them all.
 //	Session   its Peer and the lists of its tracks and data channels.
 //
 // A session that pulls from another asks the Registry for the sfu.Publication and never takes a lock of the other Session,
 // so two sessions that pull each other cannot deadlock.
+//
+// # Adapters
+//
+// An adapter belongs to its app, not to a session. Package adapter makes them behind the interface Adapters; here are the
+// rules: what may be converted, what an answer says, how long ids are known, when a lost socket is made anew. A local adapter's
+// track is published in a session of its own, whose Peer stands in for an endpoint and which goes with the adapter.
 //
 // # Lock order
 //
 // Session.turn, a 1-slot channel whose waiters are served in order of arrival; then Registry.mu; then Session.mu. Only
 // turn is held across a wait, and no call leaves this package under a mu, except that a Peer which becomes the session's
 // gets its fixed estimate. The locks of package sfu come after turn.
-//
-// # What it does not do yet
-//
-// Adapters.
 package session

@@ -12,6 +12,7 @@ import (
 type engine interface {
 	NewPeer(sessionID string) (peer, error)
 	NewFullPeer(sessionID string) (peer, error)
+	NewSource() (ingestSource, error)
 	Parse(sdp string) (description, error)
 }
 
@@ -128,6 +129,20 @@ func (e sfuEngine) NewPeer(sessionID string) (peer, error) {
 
 func (e sfuEngine) NewFullPeer(sessionID string) (peer, error) {
 	return asPeer(e.sfu.NewFullPeer("session", sessionID))
+}
+
+func (e sfuEngine) NewSource() (ingestSource, error) {
+	source, err := e.sfu.NewSource()
+	if err != nil {
+		return ingestSource{}, err
+	}
+	return ingestSource{peer: sfuPeer{source.Peer()}, track: source.Publication(), source: source}, nil
+}
+
+// concrete is what package sfu knows a track as; nil in tests without media.
+func concrete(p publication) *sfu.Publication {
+	c, _ := p.(*sfu.Publication)
+	return c
 }
 
 func asPeer(p *sfu.Peer, err error) (peer, error) {

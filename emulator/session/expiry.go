@@ -107,6 +107,7 @@ const (
 	ruleLostWindow     = "lost-window"
 	ruleSilentTrack    = "silent-track"
 	ruleAckWait        = "ack-wait"
+	ruleAdapterRetry   = "adapter-retry" // kept by the adapter itself
 )
 
 var expiryReasons = map[string]string{

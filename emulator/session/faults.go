@@ -20,14 +20,17 @@ const (
 	OpNewChannels    = "newDataChannels"
 	OpUpdateChannels = "updateDataChannels"
 	OpCloseChannels  = "closeDataChannels"
+
+	OpNewAdapters   = "newAdapters"
+	OpCloseAdapters = "closeAdapters"
 )
 
-// Call is an operation on a session that is there, as fault rules see it.
+// Call is an operation on a session that is there, or on adapters, as fault rules see it.
 type Call struct {
 	Operation string // one of the names above
 	App       string
-	Session   string // that of the path, or the new one
-	Items     int    // how many tracks or data channels the request names; those that autoDiscover finds are not counted
+	Session   string // that of the path, or the new one; none with adapters
+	Items     int    // how many tracks, data channels or adapters the request names; those that autoDiscover finds are not counted
 }
 
 // Fault is what goes wrong on purpose with one call; the zero value is nothing. The Registry does what it says.
@@ -89,6 +92,27 @@ func (f Fault) happen(ctx context.Context, s *Session, after bool) error {
 	return nil
 }
 
+// happenWithout is happen for a call that is about no session.
+func (f Fault) happenWithout(ctx context.Context, r *Registry, after bool) error {
+	if f.After != after {
+		return nil
+	}
+	if f.Delay > 0 {
+		timer := r.clock.NewTimer(f.Delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C():
+		case <-r.stop:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if f.Error != nil {
+		return f.Error
+	}
+	return nil
+}
+
 // failures are the items to fail before the effect, one entry per item, nil for the good ones.
 func (f Fault) failures(items int) []*wire.Error {
 	fail := make([]*wire.Error, items)
@@ -139,6 +163,15 @@ func (f Fault) spoilChannels(out *wire.ChannelsResponse) {
 		if e := f.Items[i]; e != nil && item.ErrorCode == "" {
 			out.DataChannels[i] = item.Fail(e)
 			out.Failed = append(out.Failed, e)
+		}
+	}
+}
+
+// spoilEach is spoil for items of another kind: fail makes an item failed, unless it has failed by itself, and says so.
+func (f Fault) spoilEach(items int, fail func(i int, e *wire.Error) bool, failures *wire.Failures) {
+	for i := range items {
+		if e := f.Items[i]; f.After && e != nil && fail(i, e) {
+			failures.Failed = append(failures.Failed, e)
 		}
 	}
 }

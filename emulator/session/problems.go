@@ -23,6 +23,8 @@ func translate(err error, op string, sessionID string) error {
 		return wire.Refuse(wire.SDPUnparsable, "%s on session %s: %v; send the SDP as the browser made it", op, sessionID, err)
 	case errors.Is(err, sfu.ErrSDPMismatch):
 		return wire.Refuse(wire.SDPMismatch, "%s on session %s: %v; SDP of one session must come from one PeerConnection", op, sessionID, err)
+	case errors.Is(err, sfu.ErrNoEndpoint):
+		return wire.Refuse(wire.SDPMismatch, "%s on session %s: %v; use a session of your own", op, sessionID, err)
 	case errors.Is(err, sfu.ErrCodecMissing):
 		return wire.Refuse(wire.SDPCodecMissing, "%s on session %s: %v; answer with the offered codec", op, sessionID, err)
 	case errors.Is(err, sfu.ErrOfferPending):

@@ -23,10 +23,14 @@ type Config struct {
 	Clock    clock.Clock // Real if nil
 	SFU      *sfu.SFU    // the Registry does not close it
 	Faults   Faults      // nil for none
+	Adapters Adapters    // required where adapters are made
 	Logger   *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
+	if c.Rules.AdapterRetry == 0 && !c.Contract.InForce(changeAdapterRetry) {
+		c.Rules.AdapterRetry = betaAdapterRetry
+	}
 	c.Rules = c.Rules.WithDefaults()
 	if c.Accounts == nil {
 		c.Accounts = account.New(account.Config{})
@@ -51,6 +55,7 @@ type Registry struct {
 	clock    clock.Clock
 	engine   engine
 	faults   Faults
+	adapters Adapters
 	log      *slog.Logger
 	stop     chan struct{} // closed by Close
 	nudged   chan struct{} // one slot: the sweeper is to look at the deadlines again
@@ -62,6 +67,8 @@ type Registry struct {
 	closed  bool
 	apps    map[string]*App
 	endings endings
+
+	adaptersMade int
 }
 
 // NewRegistry makes a Registry and starts its sweeper; Close ends it.
@@ -78,6 +85,7 @@ func newRegistry(cfg Config, e engine) *Registry {
 		clock:    cfg.Clock,
 		engine:   e,
 		faults:   cfg.Faults,
+		adapters: cfg.Adapters,
 		log:      cfg.Logger,
 		stop:     make(chan struct{}),
 		nudged:   make(chan struct{}, 1),
@@ -91,7 +99,7 @@ func newRegistry(cfg Config, e engine) *Registry {
 	return r
 }
 
-// Close closes every session with its transport, lets waiting requests go with 410 and joins the Registry's goroutines.
+// Close closes every adapter, and every session with its transport, lets waiting requests go with 410 and joins the Registry's goroutines.
 // It is idempotent; a second call waits for the first.
 func (r *Registry) Close() error {
 	r.mu.Lock()
@@ -106,6 +114,7 @@ func (r *Registry) Close() error {
 		}
 	}
 	r.mu.Unlock()
+	r.endAdapters(nil, Adapter.Shutdown)
 	for _, s := range left {
 		r.drop(s, "the emulator stops")
 	}

@@ -23,13 +23,18 @@ type Rules struct {
 	MaxBody        int           // bytes of a request body (contract 6)
 	MaxDevApps     int           // apps that dev mode makes on first use, seeded ones not counted
 
-	TURNMaxTTL      time.Duration // longest life of a TURN credential (contract 6, 7.3)
-	TURNLifetime    time.Duration // life of an allocation that is not refreshed, in real time (RFC 8656 section 3.2)
-	TURNQuota       int           // allocations of one credential
-	TURNAllocations int           // allocations in all
-	TURNPeers       int           // new peer addresses a second of one allocation; dev mode has no limit (contract 6)
-	TURNPackets     int           // packets a second of one allocation; dev mode has no limit (contract 6)
-	TURNBits        int           // bits a second of one allocation; dev mode has no limit (contract 6)
+	TURNMaxTTL       time.Duration // longest life of a TURN credential (contract 6, 7.3)
+	TURNLifetime     time.Duration // life of an allocation that is not refreshed, in real time (RFC 8656 section 3.2)
+	TURNQuota        int           // allocations of one credential
+	TURNAllocations  int           // allocations in all
+	TURNPeers        int           // new peer addresses a second of one allocation; dev mode has no limit (contract 6)
+	TURNPackets      int           // packets a second of one allocation; dev mode has no limit (contract 6)
+	TURNBits         int           // bits a second of one allocation; dev mode has no limit (contract 6)
+	AdapterHandshake time.Duration // how long an adapter's endpoint may take to accept (contract 5.1)
+	AdapterRetry     time.Duration // how long a lost egress socket is made anew; the contract's day may make the default 5 s (contract 5.4)
+	JPEGInterval     time.Duration // between two pictures of an adapter, in real time (contract 5.3, 6)
+	IngestBuffer     time.Duration // of PCM that an adapter holds to be played; when full, its socket is not read (contract 5.3)
+	MaxAdapters      int           // open at once in the whole emulator
 }
 
 // RuleInfo describes one rule for --help and --set.
@@ -98,6 +103,11 @@ func (r Rules) WithDefaults() Rules {
 	orDefault(&r.TURNPeers, full.TURNPeers)
 	orDefault(&r.TURNPackets, full.TURNPackets)
 	orDefault(&r.TURNBits, full.TURNBits)
+	orDefault(&r.AdapterHandshake, full.AdapterHandshake)
+	orDefault(&r.AdapterRetry, full.AdapterRetry)
+	orDefault(&r.JPEGInterval, full.JPEGInterval)
+	orDefault(&r.IngestBuffer, full.IngestBuffer)
+	orDefault(&r.MaxAdapters, full.MaxAdapters)
 	return r
 }
 
@@ -140,6 +150,16 @@ var ruleTable = []rule{
 		number(1e6, func(r *Rules) *int { return &r.TURNPackets })},
 	{RuleInfo{"turn-bits", "100000000", "bits of a TURN allocation a second, except in dev mode", "contract 6"},
 		number(1e12, func(r *Rules) *int { return &r.TURNBits })},
+	{RuleInfo{"adapter-handshake", "7s", "how long an adapter's endpoint may take to accept", "contract 6: inside 8 s; 10 Q40 guesses 10 s"},
+		duration(func(r *Rules) *time.Duration { return &r.AdapterHandshake })},
+	{RuleInfo{ruleAdapterRetry, "15s", "how long an adapter's lost egress socket is made anew; 5s by older contracts", "contract 5.4"},
+		duration(func(r *Rules) *time.Duration { return &r.AdapterRetry })},
+	{RuleInfo{"jpeg-interval", "1s", "between two pictures of an adapter; key frames are asked for no more often", "contract 5.3, 6"},
+		duration(func(r *Rules) *time.Duration { return &r.JPEGInterval })},
+	{RuleInfo{"ingest-buffer", "120s", "of PCM that an adapter holds; when it is full the socket is not read", "contract 5.3, inferred"},
+		duration(func(r *Rules) *time.Duration { return &r.IngestBuffer })},
+	{RuleInfo{"max-adapters", "200", "adapters that are open at once", "callsemu"},
+		number(1e6, func(r *Rules) *int { return &r.MaxAdapters })},
 }
 
 func duration(field func(*Rules) *time.Duration) func(*Rules, string) error {

@@ -14,6 +14,7 @@ func TestDefaultsAreTheContractsValues(t *testing.T) {
 		RateLimit: 50, MaxTracks: 64, MaxMessage: 64 << 10, MaxBody: 1 << 20, MaxDevApps: 1000,
 		TURNMaxTTL: 48 * time.Hour, TURNLifetime: 10 * time.Minute, TURNQuota: 100, TURNAllocations: 1000,
 		TURNPeers: 5, TURNPackets: 10_000, TURNBits: 100_000_000,
+		AdapterHandshake: 7 * time.Second, AdapterRetry: 15 * time.Second, JPEGInterval: time.Second, IngestBuffer: 2 * time.Minute, MaxAdapters: 200,
 	}
 	if got := (Rules{}).WithDefaults(); got != want {
 		t.Errorf("defaults are %+v, want %+v", got, want)
@@ -32,9 +33,9 @@ func TestEveryRuleCanBeSetAndIsDescribed(t *testing.T) {
 		if info.Help == "" || info.Source == "" {
 			t.Errorf("rule %s lacks help or source", info.Name)
 		}
-		changed, value := Rules{}.WithDefaults(), "7"
+		changed, value := Rules{}.WithDefaults(), "11"
 		if strings.HasSuffix(info.Default, "s") {
-			value = "7s"
+			value = "11s"
 		}
 		if err := changed.Set(info.Name, value); err != nil {
 			t.Errorf("set %s: %v", info.Name, err)

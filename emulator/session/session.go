@@ -2,13 +2,11 @@ package session
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
 	"github.com/callsemu/callsemu/emulator/clock"
@@ -25,7 +23,8 @@ type Session struct {
 	created time.Time
 	limiter *rate.Limiter // real time; used outside dev mode
 
-	thirdParty bool // the SFU runs full ICE; fixed before the first use
+	thirdParty bool   // the SFU runs full ICE; fixed before the first use
+	adapterID  string // of the adapter whose track it publishes, empty for none; fixed before the first use
 
 	turn chan struct{} // one slot; holds the request in progress, others wait in order of arrival
 	gone chan struct{} // closed when the session is dropped
@@ -93,9 +92,8 @@ func (t listed) status() string {
 }
 
 func newSession(r *Registry, app *App) *Session {
-	id := uuid.New()
 	return &Session{
-		id:      hex.EncodeToString(id[:]),
+		id:      newID(),
 		app:     app,
 		reg:     r,
 		created: r.clock.Now(),

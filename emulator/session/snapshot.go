@@ -21,6 +21,7 @@ type AppSnapshot struct {
 	ID       string            `json:"appId"`
 	Seeded   bool              `json:"seeded"`
 	Sessions []SessionSnapshot `json:"sessions"`
+	Adapters []AdapterSnapshot `json:"adapters"` // oldest first, and behind them the last that have ended
 }
 
 // SessionSnapshot is one session. Transport and Signalling are the states of contract 2.1.
@@ -28,6 +29,7 @@ type SessionSnapshot struct {
 	ID         string             `json:"sessionId"`
 	Created    time.Time          `json:"created"`
 	ThirdParty bool               `json:"thirdparty"`
+	AdapterID  string             `json:"adapterId,omitempty"` // of the adapter whose track the session publishes
 	Transport  string             `json:"transport"`
 	Signalling string             `json:"signalling"`
 	Peer       *TransportSnapshot `json:"peer,omitempty"` // absent before the first exchange
@@ -134,6 +136,7 @@ type TimerSnapshot struct {
 type ResetReport struct {
 	Apps     []string        `json:"apps"` // those that dev mode had made and that are gone
 	Sessions []ClosedSession `json:"sessions"`
+	Adapters int             `json:"adapters"` // those that were open
 }
 
 // ClosedSession is a session that a Reset ended, with the numbers of its active tracks and data channels.
@@ -158,6 +161,7 @@ func (r *Registry) Snapshot() Snapshot {
 		for _, s := range app.sessions {
 			out.Sessions = append(out.Sessions, s.snapshot(snap.Now, pulls))
 		}
+		out.Adapters = r.adapterSnapshots(app.app, snap.Now)
 		snap.Apps = append(snap.Apps, out)
 	}
 	return snap
@@ -201,7 +205,7 @@ func (s *Session) notePulls(pulls map[publication][]PullSnapshot) {
 func (s *Session) snapshot(now time.Time, pulls map[publication][]PullSnapshot) SessionSnapshot {
 	transport, signalling, _ := s.situation()
 	out := SessionSnapshot{
-		ID: s.id, Created: s.created, ThirdParty: s.thirdParty,
+		ID: s.id, Created: s.created, ThirdParty: s.thirdParty, AdapterID: s.adapterID,
 		Transport: transport.String(), Signalling: signalling.String(),
 		Tracks: []TrackSnapshot{}, Channels: []ChannelSnapshot{}, Timers: []TimerSnapshot{},
 	}
@@ -309,6 +313,7 @@ func (r *Registry) Reset(appID string) ResetReport {
 		if appID != "" && app.app.id != appID {
 			continue
 		}
+		report.Adapters += r.endAdapters(app.app, Adapter.Close)
 		for _, s := range app.sessions {
 			active := 0
 			for _, t := range s.list() {
@@ -336,7 +341,7 @@ func (r *Registry) Reset(appID string) ResetReport {
 func (r *Registry) forget(app *App) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if app.seeded || len(app.sessions) > 0 || r.apps[app.id] != app {
+	if app.seeded || len(app.sessions) > 0 || len(app.adapters) > 0 || r.apps[app.id] != app {
 		return false
 	}
 	delete(r.apps, app.id)

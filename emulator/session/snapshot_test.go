@@ -101,7 +101,7 @@ func TestResetClosesAndSaysWhat(t *testing.T) {
 			t.Fatal("still held")
 		}
 		wantProblem(t, held.err, wire.SessionGone)
-		if report = b.Reset(""); mustJSON(t, report) != `{"apps":[],"sessions":[]}` {
+		if report = b.Reset(""); mustJSON(t, report) != `{"apps":[],"sessions":[],"adapters":0}` {
 			t.Errorf("%+v", report)
 		}
 		b.app = seeded

@@ -33,7 +33,10 @@ const (
 	MixedChannels
 	ChannelPolicy
 	NotServerEvents
-	NotEmulated
+	InputCodecInvalid
+	OutputCodecInvalid
+	EndpointInvalid
+	MissingAdapterID
 	RateLimited
 	SessionNotReady
 	SessionGone
@@ -60,6 +63,12 @@ const (
 	UpdateKindDiffers
 	UpdateCodecDiffers
 	ChannelRepeated
+	AdapterTrackNotFound
+	AdapterCodecDiffers
+	AdapterLocalhost
+	AdapterHandshake
+	AdapterTimeout
+	AdapterNotFound
 	Internal
 	RetryLater
 	TemporarilyUnavailable
@@ -77,6 +86,12 @@ const (
 	AccountKeyUnknown
 	AccountFull
 	problems // number of rows
+)
+
+// The statuses of answers about adapters, by what became of their items (contract 5.1, 5.2).
+const (
+	statusSomeDone  = 200
+	statusAllFailed = 503
 )
 
 // Row is one error of the API, or of the account API (OfAccountAPI): its code, the HTTP status it has at top level (0 where
@@ -130,7 +145,10 @@ var catalogue = [problems]Row{
 	MixedChannels:          {Rule: "PAR-17", Code: "invalid_params", Status: 406, Text: "Pushing and Pulling data channels in the same request is unsupported", Source: "contract 1.2; beginning and end recorded"},
 	ChannelPolicy:          {Rule: "PAR-18", Code: "invalid_params", Status: 406, Text: "dataChannels[%d]: Invalid delivery policy in data channel", Source: "contract 1.10, 10 Q39, inferred"},
 	NotServerEvents:        {Rule: "PAR-19", Code: "invalid_params", Status: 406, Text: "Only the data channel server-events can be established", Source: "contract 1.9; code and text inferred"},
-	NotEmulated:            {Rule: "EMU-1", Code: "invalid_params", Status: 406, Text: "%s is not emulated yet", Source: "callsemu: an operation that the emulator lacks"},
+	InputCodecInvalid:      {Rule: "PAR-20", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Invalid inputCodec in track", Source: "contract 5.1; text inferred"},
+	OutputCodecInvalid:     {Rule: "PAR-21", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Invalid outputCodec in track", Source: "contract 5.1; text inferred"},
+	EndpointInvalid:        {Rule: "PAR-22", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Invalid endpoint in track", Source: "contract 5.1; text inferred"},
+	MissingAdapterID:       {Rule: "PAR-23", Code: "invalid_params", Status: 406, Text: "tracks[%d]: Missing adapterId in track", Source: "contract 5.2; text inferred"},
 	RateLimited:            {Rule: "HTTP-5", Code: "retryable_transient_error", Status: 429, Text: "Too many requests on this session. Please slow down", Source: "contract 6, 9.3; status, code and text inferred"},
 	SessionNotReady:        {Rule: "SES-1", Code: "session_error", Status: 425, Text: "Session is not ready yet. Please ensure the PeerConnection is connected before making this request", Source: "contract 1.2, recorded"},
 	SessionGone:            {Rule: "SES-2", Code: "session_error", Status: 410, Text: "Session appears to be disconnected. Please check if the PeerConnection is connected.", Source: "contract 1.2, 1.7, recorded"},
@@ -157,6 +175,12 @@ var catalogue = [problems]Row{
 	UpdateKindDiffers:      {Rule: "UPD-4", Code: "update_track_error", Text: "The new track is of another kind than the present one", Source: "contract 1.5, 10 Q25, inferred"},
 	UpdateCodecDiffers:     {Rule: "UPD-5", Code: "update_track_error", Text: "The session has not accepted the new track's codec on this mid", Source: "contract 1.5, 10 Q25, inferred"},
 	ChannelRepeated:        {Rule: "DCH-3", Code: "repeated_local_track_error", Text: "A data channel with this name is already open on the session", Source: "contract 4.3; text inferred"},
+	AdapterTrackNotFound:   {Rule: "ADP-1", Code: "not_found_track_error", Text: "Track not found on remote peer. Make sure the publisher peer is connected and sending packets", Source: "contract 1.2, recorded for adapters"},
+	AdapterCodecDiffers:    {Rule: "ADP-2", Code: "track_error", Text: "The track cannot be converted to the output codec", Source: "contract 5.1, 10 Q43; code and text inferred"},
+	AdapterLocalhost:       {Rule: "ADP-3", Code: "websocket_localhost_not_allowed", Text: "Localhost endpoints are not allowed.", Source: "contract 5.1; text inferred"},
+	AdapterHandshake:       {Rule: "ADP-4", Code: "websocket_handshake_failed", Text: "The handshake with the provided endpoint failed.", Source: "contract 1.2, 5.1"},
+	AdapterTimeout:         {Rule: "ADP-5", Code: "websocket_connection_timeout", Text: "The connection to the provided endpoint timed out.", Source: "contract 5.1; text inferred"},
+	AdapterNotFound:        {Rule: "ADP-6", Code: "adapter_not_found", Text: "Adapter not found", Source: "contract 5.2; text inferred"},
 	Internal:               {Rule: "SRV-1", Code: "internal_error", Status: 500, Text: "Backend error", Source: "contract 1.2, recorded"},
 	RetryLater:             {Rule: "SRV-2", Code: "retryable_transient_error", Status: 503, Text: "A transient error occurred. Please try again", Source: "contract 1.2; status and text inferred, here for faults only"},
 	TemporarilyUnavailable: {Rule: "SRV-3", Code: "temporarily_unavailable_error", Status: 503, Text: "The service is temporarily unavailable", Source: "contract 1.2; status and text inferred, here for faults only"},

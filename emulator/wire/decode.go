@@ -26,13 +26,15 @@ func Decode(body []byte, into any) *Error {
 	if len(faults) == 0 {
 		return nil
 	}
-	problem := BodyFieldsInvalid
-	if _, isNewSession := into.(*NewSessionRequest); isNewSession {
-		problem = NewSessionBodyInvalid
-	}
+	const explain = "absent or of a wrong type: %s (a number is the index of an item); field names are case-sensitive"
 	list := strings.Join(faults, ",")
-	return Refuse(problem, "absent or of a wrong type: %s (a number is the index of an item); "+
-		"field names are case-sensitive", list).Fill(list)
+	switch into.(type) {
+	case *NewSessionRequest:
+		return Refuse(NewSessionBodyInvalid, explain, list).Fill(list)
+	case *AdaptersRequest, *CloseAdaptersRequest: // adapters do not say where (contract 5.1)
+		return Refuse(BodyUndecodable, explain, list)
+	}
+	return Refuse(BodyFieldsInvalid, explain, list).Fill(list)
 }
 
 // assignObject fills a struct and returns the faulty places: the field's name, or for a list the indexes of its items.

@@ -5,12 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/callsemu/callsemu/scripts/internal/proc"
 	"github.com/callsemu/callsemu/sfu/sfutest"
 )
 
@@ -93,7 +92,7 @@ func measure(ctx context.Context, o options, source *sfutest.Channel, watchers [
 	for _, w := range watchers {
 		w.half = total/2 + 1
 	}
-	before, err := usageOf(o.pid)
+	before, err := proc.Of(o.pid)
 	if err != nil {
 		return err
 	}
@@ -114,7 +113,7 @@ func measure(ctx context.Context, o options, source *sfutest.Channel, watchers [
 		return failure
 	}
 	settle(ctx, o.drain, watchers, sent)
-	after, err := usageOf(o.pid)
+	after, err := proc.Of(o.pid)
 	if err != nil {
 		return err
 	}
@@ -171,7 +170,7 @@ func settle(ctx context.Context, most time.Duration, watchers []*watcher, sent u
 	}
 }
 
-func report(o options, watchers []*watcher, sent uint64, took time.Duration, before, after usage) {
+func report(o options, watchers []*watcher, sent uint64, took time.Duration, before, after proc.Usage) {
 	var received, reordered uint64
 	var halves [2][]time.Duration
 	for _, w := range watchers {
@@ -196,9 +195,9 @@ func report(o options, watchers []*watcher, sent uint64, took time.Duration, bef
 			float64(second)/float64(first), percentile(halves[0], 99), percentile(halves[1], 99))
 	}
 	if o.pid != 0 {
-		cpu := after.cpu - before.cpu
+		cpu := after.CPU - before.CPU
 		fmt.Printf("server: %.2f s of CPU, %.1f us per delivered message, resident %d MB before and %d MB after\n", cpu.Seconds(),
-			cpu.Seconds()*1e6/float64(max(received, 1)), before.resident>>20, after.resident>>20)
+			cpu.Seconds()*1e6/float64(max(received, 1)), before.Resident>>20, after.Resident>>20)
 	}
 }
 
@@ -208,32 +207,4 @@ func percentile(list []time.Duration, p int) time.Duration {
 	}
 	slices.Sort(list)
 	return list[min(len(list)-1, len(list)*p/100)].Round(time.Microsecond)
-}
-
-// usage is what a process has used, as Linux counts it.
-type usage struct {
-	cpu      time.Duration
-	resident int64
-}
-
-// usageOf reads /proc; process 0 is none.
-func usageOf(pid int) (usage, error) {
-	if pid == 0 {
-		return usage{}, nil
-	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return usage{}, err
-	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the name before it may hold anything
-	fields := strings.Fields(rest)
-	if len(fields) < 22 {
-		return usage{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
-	}
-	var user, system, pages int64
-	if _, err := fmt.Sscan(fields[11]+" "+fields[12]+" "+fields[21], &user, &system, &pages); err != nil {
-		return usage{}, err
-	}
-	const tick = 10 * time.Millisecond // USER_HZ is 100 everywhere
-	return usage{time.Duration(user+system) * tick, pages * int64(os.Getpagesize())}, nil
 }

@@ -28,6 +28,9 @@ type Track struct {
 	Height     int
 	Spatial    int  // VP9 and AV1: spatial layers of one SVC stream, each of PerFrame packets; 0 is one
 	Receives   bool // the section is sendrecv
+	// Content gives the RTP payloads of a frame in place of stamped filler: real media for who decodes it. frame counts from
+	// 0; key tells that a key frame is wanted. PerFrame and Size mean nothing then.
+	Content func(frame uint64, key bool) [][]byte
 }
 
 // Layer is one encoding of a simulcast Track. Zero fields are those of the Track.
@@ -38,6 +41,7 @@ type Layer struct {
 	Size     int
 	Width    int
 	Height   int
+	Content  func(frame uint64, key bool) [][]byte
 }
 
 // PublisherStats is what a Publisher has done and been told. All counters only grow.
@@ -157,6 +161,9 @@ func (p *Peer) PublishSimulcast(track Track, layers ...Layer) ([]*Publisher, err
 // of is the layer's own track.
 func (l Layer) of(track Track) Track {
 	track.Interval = orElse(l.Interval, track.Interval)
+	if l.Content != nil {
+		track.Content = l.Content
+	}
 	for _, field := range []struct {
 		to   *int
 		from int

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
 )
 
 const reportEvery = 250 * time.Millisecond
@@ -61,14 +62,24 @@ func (b *Publisher) makeFrame() []outgoing {
 	key := b.info.kind().String() == "video" && !b.holdKey &&
 		(b.wantKey || b.track.KeyEvery > 0 && b.stats.Frames%uint64(b.track.KeyEvery) == 0)
 	b.wantKey = b.wantKey && b.holdKey
-	out := make([]outgoing, 0, b.track.PerFrame*b.track.Spatial)
-	for i := range b.track.PerFrame * b.track.Spatial {
-		part := i % b.track.PerFrame
+	parts, spatial := b.track.PerFrame, b.track.Spatial
+	var content [][]byte
+	if b.track.Content != nil {
+		content = b.track.Content(b.stats.Frames, key)
+		parts, spatial = len(content), 1
+	}
+	out := make([]outgoing, 0, parts*spatial)
+	for i := range parts * spatial {
+		part := i % parts
 		packet := b.makePacketLocked(packetPlace{
-			key: key, first: part == 0, last: part == b.track.PerFrame-1, part: part, spatial: i / b.track.PerFrame, of: b.track.Spatial,
+			key: key, first: part == 0, last: part == parts-1, part: part, spatial: i / parts, of: spatial,
 			pictureID: (b.basePic + uint16(b.stats.Frames)) & 0x7fff, tl0: b.baseTL0 + uint8(b.stats.Frames),
 			width: b.track.Width, height: b.track.Height,
 		})
+		if content != nil {
+			packet.payload = content[part]
+			packet.header.Marker = part == parts-1 && b.info.kind() == webrtc.RTPCodecTypeVideo
+		}
 		b.history[packet.header.SequenceNumber%historySize] = packet
 		if b.withhold > 0 {
 			b.withhold--

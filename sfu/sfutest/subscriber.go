@@ -89,6 +89,7 @@ type Subscriber struct {
 	seen     map[uint64]struct{} // extended numbers of the last window
 	offsets  map[uint32]offsets  // by Stamp.Stream, since the newest switch
 	picture  pictureNumbers
+	listener func(*rtp.Packet)
 }
 
 // offsets are what lies between the numbers here and those at the publisher.
@@ -146,6 +147,9 @@ func (s *Subscriber) readMedia(track *webrtc.TrackRemote) {
 			return
 		}
 		s.take(packet, attributes, track.HasRTX())
+		if use := s.listening(); use != nil {
+			use(packet)
+		}
 		s.bell.ring()
 	}
 }
@@ -309,6 +313,19 @@ func appendNew[E comparable](list []E, e E) []E {
 		return list
 	}
 	return append(list, e)
+}
+
+// Listen hands every packet to use as it comes, on the goroutine that reads them.
+func (s *Subscriber) Listen(use func(*rtp.Packet)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listener = use
+}
+
+func (s *Subscriber) listening() func(*rtp.Packet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listener
 }
 
 // Mid is the mid that is watched.

@@ -17,7 +17,7 @@ type Session struct {
 
 // New makes a session of an app at the base URL, without /v1 (contract 1.1).
 func New(ctx context.Context, url, app string) (*Session, error) {
-	s := &Session{base: strings.TrimSuffix(url, "/") + "/v1/apps/" + app + "/sessions/"}
+	s := &Session{base: strings.TrimSuffix(url, "/") + "/v1/apps/" + app + "/"}
 	var out struct {
 		SessionID string `json:"sessionId"`
 	}
@@ -77,6 +77,11 @@ func (s *Session) Renegotiate(ctx context.Context, answer string) error {
 
 // Call makes one call below the path of sessions; out takes the answer.
 func (s *Session) Call(ctx context.Context, method, path string, in, out any) error {
+	return s.CallApp(ctx, method, "sessions/"+path, in, out)
+}
+
+// CallApp makes one call below the path of the app.
+func (s *Session) CallApp(ctx context.Context, method, path string, in, out any) error {
 	var body bytes.Buffer
 	if in != nil {
 		if err := json.NewEncoder(&body).Encode(in); err != nil {
