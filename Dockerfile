@@ -15,7 +15,7 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 USER 65532:65532
 # All of the container's addresses, not just its loopback, must answer: published ports and other
 # containers arrive at eth0.
-ENV CALLSEMU_LISTEN=0.0.0.0:1473 CALLSEMU_STUN=0.0.0.0:3478 CALLSEMU_TURN_TLS=0.0.0.0:5349 CALLSEMU_STATE_DIR=/state
+ENV CALLSEMU_LISTEN=0.0.0.0:1473 CALLSEMU_STUN=0.0.0.0:3478 CALLSEMU_STATE_DIR=/state
 EXPOSE 1473/tcp 1473/udp 3478/tcp 3478/udp 5349/tcp
 HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=3 CMD ["/callsemu", "healthcheck"]
 ENTRYPOINT ["/callsemu"]

@@ -28,10 +28,12 @@ const (
 
 // The addresses used when Config names none: the SFU's own port number (contract 7.1) and the standard port of STUN.
 const (
-	DefaultListen  = "127.0.0.1:1473"
-	DefaultSTUN    = "127.0.0.1:3478"
-	DefaultTURNTLS = "127.0.0.1:5349"
+	DefaultListen = "127.0.0.1:1473"
+	DefaultSTUN   = "127.0.0.1:3478"
 )
+
+// turnTLSPort is the standard port of TURN over TLS (contract 7.1).
+const turnTLSPort = 5349
 
 // Config says what to emulate and where. The zero value is what the command without arguments uses.
 type Config struct {
@@ -54,7 +56,8 @@ type Config struct {
 	Advertise []string
 	// STUN is the IP:PORT of the STUN and TURN server, over UDP and TCP, or STUNOff. Empty means DefaultSTUN.
 	STUN string
-	// TURNTLS is the IP:PORT of TURN over TLS, or STUNOff. Empty means DefaultTURNTLS.
+	// TURNTLS is the IP:PORT of TURN over TLS, or STUNOff. Empty means port 5349 of STUN's address, or a free one
+	// where the port of STUN is 0.
 	TURNTLS string
 	// TURNHost stands in the URLs of STUN and TURN, instead of the address of STUN: what clients reach it by.
 	TURNHost string
@@ -105,7 +108,7 @@ func (e *ConfigError) Unwrap() error { return e.Cause }
 func (c Config) withDefaults() Config {
 	c.Listen = cmpOr(c.Listen, DefaultListen)
 	c.STUN = cmpOr(c.STUN, DefaultSTUN)
-	c.TURNTLS = cmpOr(c.TURNTLS, DefaultTURNTLS)
+	c.TURNTLS = strings.TrimSpace(c.TURNTLS)
 	c.TURNHost = strings.TrimSpace(c.TURNHost)
 	c.Media = filled(c.Media)
 	if len(c.Media) == 0 {
@@ -189,10 +192,8 @@ func (c Config) addresses() (addresses, error) {
 			return a, err
 		}
 	}
-	if c.TURNTLS != STUNOff {
-		if a.turnTLS, err = parseListen("turn-tls", c.TURNTLS, DefaultTURNTLS); err != nil {
-			return a, err
-		}
+	if a.turnTLS, err = c.turnTLS(a.stun); err != nil {
+		return a, err
 	}
 	if err = errors.Join(checkTURNHost(c.TURNHost), c.parseRelay(&a)); err != nil {
 		return a, err

@@ -25,11 +25,10 @@ func RunT(t T, edit ...func(*Config)) *Emulator {
 	t.Helper()
 	out := &testWriter{t: t}
 	cfg := Config{
-		Listen:  "127.0.0.1:0",
-		Media:   []string{loopback.String()},
-		STUN:    STUNOff,
-		TURNTLS: "127.0.0.1:0", // where STUN is on
-		Logger:  slog.New(slog.NewTextHandler(out, nil)),
+		Listen: "127.0.0.1:0",
+		Media:  []string{loopback.String()},
+		STUN:   STUNOff,
+		Logger: slog.New(slog.NewTextHandler(out, nil)),
 	}
 	for _, f := range edit {
 		f(&cfg)

@@ -162,6 +162,19 @@ func (e *Emulator) TURNURLs() []string {
 	return turn
 }
 
+// turnTLS is where TURN over TLS is to be; invalid means off.
+func (c Config) turnTLS(stun netip.AddrPort) (netip.AddrPort, error) {
+	switch {
+	case c.TURNTLS == STUNOff:
+		return netip.AddrPort{}, nil
+	case c.TURNTLS != "":
+		return parseListen("turn-tls", c.TURNTLS, "127.0.0.1:5349")
+	case stun.Port() == 0:
+		return netip.AddrPortFrom(stun.Addr(), 0), nil
+	}
+	return netip.AddrPortFrom(stun.Addr(), turnTLSPort), nil
+}
+
 // parseRelay reads the settings of relays.
 func (c Config) parseRelay(a *addresses) error {
 	var err error

@@ -78,6 +78,15 @@ func TestURLsAreListedWhereTURNAnswers(t *testing.T) {
 	}
 }
 
+func TestTURNOverTLSIsBesideSTUN(t *testing.T) {
+	for stun, want := range map[string]string{"127.0.0.1:3478": "127.0.0.1:5349", "0.0.0.0:9": "0.0.0.0:5349", "127.0.0.1:0": "127.0.0.1:0"} {
+		a, err := Config{STUN: stun}.withDefaults().addresses()
+		if err != nil || a.turnTLS.String() != want {
+			t.Errorf("STUN at %s: TLS at %s, %v, want %s", stun, a.turnTLS, err, want)
+		}
+	}
+}
+
 func TestSettingsOfTURNThatCannotBeUsed(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -14,7 +14,7 @@ trap cleanup EXIT
 
 CGO_ENABLED=0 go build -trimpath -o "$work/callsemu" ./cmd/callsemu
 CGO_ENABLED=0 go build -trimpath -o "$work/turnabuse" ./scripts/turnabuse
-"$work/callsemu" --listen 127.0.0.1:0 --media 127.0.0.1 --stun 127.0.0.1:0 --turn-tls 127.0.0.1:0 --state-dir "$work/state" \
+"$work/callsemu" --listen 127.0.0.1:0 --media 127.0.0.1 --stun 127.0.0.1:0 --state-dir "$work/state" \
 	--set turn-lifetime=10s >"$work/log" 2>&1 &
 server=$!
 for _ in $(seq 100); do

@@ -33,7 +33,7 @@ type settings struct {
 	Media      []string `default:"auto" env:"CALLSEMU_MEDIA" help:"Where ICE over UDP listens, on the API's port number: auto is loopback and this machine's own addresses; a list of addresses replaces it; 127.0.0.1 keeps media on this machine (Firefox will not connect to it)."`
 	Advertise  []string `env:"CALLSEMU_ADVERTISE" placeholder:"IP[:PORT]" help:"Offer these addresses to clients instead of the own ones; for NAT and published container ports. Up to 3."`
 	STUN       string   `name:"stun" default:"127.0.0.1:3478" env:"CALLSEMU_STUN" help:"IP:PORT of the STUN and TURN server over UDP and TCP; off leaves it out."`
-	TURNTLS    string   `name:"turn-tls" default:"127.0.0.1:5349" env:"CALLSEMU_TURN_TLS" help:"IP:PORT of TURN over TLS; off leaves it out, as --stun off does."`
+	TURNTLS    string   `name:"turn-tls" env:"CALLSEMU_TURN_TLS" placeholder:"IP:PORT" help:"TURN over TLS: without it, port 5349 of the address of --stun, or a free port where --stun has port 0; off leaves it out, as --stun off does."`
 	TURNHost   string   `name:"turn-host" env:"CALLSEMU_TURN_HOST" placeholder:"NAME" help:"The host in the URLs of generate-ice-servers: the name or address by which clients reach --stun. The certificate of TURN over TLS covers it."`
 	TURNKey    []string `name:"turn-key" sep:"none" env:"CALLSEMU_TURN_KEY" placeholder:"ID:TOKEN" help:"A TURN key whose API token is checked in every mode. Repeatable. Without it one is made up and printed."`
 	RelayIP    string   `name:"relay-ip" default:"127.0.0.1" env:"CALLSEMU_RELAY_IP" help:"The IPv4 address that TURN relays from. 127.0.0.1 reaches the SFU; another one, or 0.0.0.0 for all, reaches peers on other machines."`
