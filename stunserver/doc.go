@@ -14,6 +14,8 @@
 //     and requests without an allocation not at all: the gate answers these;
 //   - it knows no quota, and does not say which credential an allocation is for: each gate has a turn.Server of its own, whose
 //     requests come one at a time, so that the relay that is asked for is that of the request that was let through last;
+//   - its timer, and the end of a relay's reader, may delete an allocation for which a permission is just being made, which can
+//     panic: lifetimes are ours, and whoever deletes waits for the request at hand (gate.handling);
 //   - it deletes allocations by client address also when their reader ends, which may hit the client's next one: see
 //     gate.LocalAddr.
 //

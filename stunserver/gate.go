@@ -34,9 +34,14 @@ type gate struct {
 
 	ending sync.Once
 
+	// handling is held by pion/turn's reader while it handles a message. Whoever else has pion/turn delete an allocation passes
+	// through it first: pion/turn has no order of its own between a deletion and a permission that is being made.
+	handling sync.Mutex
+
 	// owned by pion/turn's reader, the goroutine that calls ReadFrom
 	asked *asked       // the request that was let through last
 	local *net.UDPAddr // LocalAddr while that message is handled
+	busy  bool         // it holds handling
 	turns uint64       // makes local differ between allocations of one client
 
 	mu     sync.Mutex
@@ -47,7 +52,8 @@ type gate struct {
 type asked struct {
 	from  netip.AddrPort
 	grant grant
-	even  bool // EVEN-PORT
+	even  bool          // EVEN-PORT
+	life  time.Duration // what the client gets, 0 for the end
 }
 
 func (s *Server) newGate(l link, transport string) *gate {
@@ -80,6 +86,10 @@ func (g *gate) authKey(string, string, net.Addr) ([]byte, bool) {
 
 // ReadFrom implements net.PacketConn: the next message that pion/turn is to handle.
 func (g *gate) ReadFrom(p []byte) (int, net.Addr, error) {
+	if g.busy {
+		g.handling.Unlock()
+		g.busy = false
+	}
 	for {
 		n, from, err := g.link.read(p[:maxMessage+1])
 		if err != nil {
@@ -93,6 +103,8 @@ func (g *gate) ReadFrom(p []byte) (int, net.Addr, error) {
 		switch {
 		case pass != nil:
 			g.face(from)
+			g.handling.Lock()
+			g.busy = true
 			return copy(p, pass), net.UDPAddrFromAddrPort(from), nil
 		case out != nil:
 			if err := g.link.write(out, from); err != nil {
@@ -130,10 +142,40 @@ func (g *gate) WriteTo(p []byte, addr net.Addr) (int, error) {
 	if !ok {
 		return 0, errors.New("not a UDP address")
 	}
-	if err := g.link.write(p, unmap(to.AddrPort())); err != nil {
+	if err := g.link.write(g.withLifetime(p), unmap(to.AddrPort())); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// withLifetime puts the client's lifetime into pion/turn's answer to Allocate and Refresh, and starts it. Those come from the
+// reader alone.
+func (g *gate) withLifetime(p []byte) []byte {
+	const allocated, refreshed = 0x0103, 0x0104
+	if len(p) < headerSize {
+		return p
+	}
+	if t := binary.BigEndian.Uint16(p); t != allocated && t != refreshed || g.asked == nil || g.asked.life == 0 {
+		return p
+	}
+	m, ok := parse(p)
+	if !ok {
+		return p
+	}
+	setters := []stun.Setter{m.Type, stun.NewTransactionIDSetter(m.TransactionID)}
+	for _, attr := range m.Attributes {
+		if attr.Type != stun.AttrLifetime && attr.Type != stun.AttrMessageIntegrity {
+			setters = append(setters, attr)
+		}
+	}
+	built, err := stun.Build(append(setters, seconds(g.asked.life), stun.MessageIntegrity(g.asked.grant.key))...)
+	if err != nil { // never: it has what it had
+		return p
+	}
+	if r := g.relay(g.asked.from); r != nil {
+		r.live(g.asked.life)
+	}
+	return built.Raw
 }
 
 // Close implements net.PacketConn.
@@ -186,6 +228,7 @@ func (g *gate) AllocatePacketConn(string, int) (net.PacketConn, net.Addr, error)
 	g.relays[r.client] = r
 	g.mu.Unlock()
 	g.link.busy(true)
+	r.live(g.asked.life)
 	s.turn.Credentials.add(r.hold)
 	if r.closed.Load() { // by Close of the server or the credential, in the middle of this
 		r.unregister()

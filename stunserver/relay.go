@@ -45,6 +45,7 @@ type relay struct {
 	ending  sync.Once
 
 	mu    sync.Mutex
+	timer *time.Timer              // the end of its lifetime
 	peers map[netip.Addr]time.Time // when the permission was last asked for
 	known map[netip.Addr]struct{}  // peers that were sent to, while NewPeers is limited
 }
@@ -80,6 +81,9 @@ func (r *relay) ReadFrom(p []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := r.conn.ReadFromUDPAddrPort(p)
 		if err != nil {
+			_ = r.Close() // no request for it comes to pion/turn after this,
+			r.gate.handling.Lock()
+			r.gate.handling.Unlock() //nolint:staticcheck // and the one that it handles at this moment ends before this
 			r.ending.Do(func() { close(r.ended) })
 			return 0, nil, err
 		}
@@ -164,11 +168,29 @@ func (r *relay) permit(ip netip.Addr) bool {
 // Close implements net.PacketConn. pion/turn calls it when it deletes the allocation, the Server to make it do so.
 func (r *relay) Close() error {
 	r.closing.Do(func() {
+		r.mu.Lock()
 		r.closed.Store(true)
+		if r.timer != nil {
+			r.timer.Stop()
+		}
+		r.mu.Unlock()
 		_ = r.conn.Close()
 		r.unregister()
 	})
 	return nil // an error would keep pion/turn from closing the others
+}
+
+// live gives the allocation that much time from now on.
+func (r *relay) live(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed.Load():
+	case r.timer == nil:
+		r.timer = time.AfterFunc(d, func() { _ = r.Close() })
+	default:
+		r.timer.Reset(d)
+	}
 }
 
 // unregister makes everybody forget the relay. Any number of calls.

@@ -118,10 +118,11 @@ func (g *gate) plan(m *stun.Message, r *relay, a *asked) (copied []stun.Setter, 
 		if r == nil && (!given || life != 0) {
 			return nil, stun.CodeAllocMismatch
 		}
-		if !given || life != 0 {
-			life = g.server.turn.clamp(life)
+		if given && life == 0 {
+			return []stun.Setter{seconds(0)}, 0
 		}
-		return []stun.Setter{seconds(life)}, 0
+		a.life = g.server.turn.clamp(life)
+		return []stun.Setter{seconds(pionLifetime)}, 0
 	}
 	switch {
 	case r == nil:
@@ -154,10 +155,11 @@ func (g *gate) planAllocate(m *stun.Message, r *relay, a *asked) ([]stun.Setter,
 		}
 	}
 	life, _ := lifetime(m)
+	a.life = g.server.turn.clamp(life)
 	const udp = 17
 	return []stun.Setter{
 		stun.RawAttribute{Type: stun.AttrRequestedTransport, Value: []byte{udp, 0, 0, 0}},
-		seconds(g.server.turn.clamp(life)),
+		seconds(pionLifetime),
 	}, 0
 }
 

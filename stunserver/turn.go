@@ -53,10 +53,12 @@ type Limits struct {
 const (
 	defaultPerCredential = 100
 	defaultInAll         = 1000
-	// defaultLifetime and maxLifetime are those of RFC 8656 section 3.2. pion/turn takes a lifetime of the maximum itself for
-	// none, so the maximum is a second less.
+	// defaultLifetime and maxLifetime are those of RFC 8656 section 3.2, the latter less than pionLifetime.
 	defaultLifetime = 10 * time.Minute
-	maxLifetime     = time.Hour - time.Second
+	maxLifetime     = time.Hour - 10*time.Second
+	// pionLifetime is what pion/turn is asked for: the longest that it grants. Its own timer would delete an allocation in the
+	// middle of a request for it; ours comes first.
+	pionLifetime = time.Hour - time.Second
 )
 
 func (c TURNConfig) withDefaults() TURNConfig {
