@@ -27,10 +27,14 @@ func TestNothingIsLeftOfHostileAndCarelessClients(t *testing.T) {
 		wantCode(t, "a wrong credential", wrong.ask(stun.MethodAllocate, overUDP()), stun.CodeUnauthorized)
 	}
 	_ = wrong.conn.Close()
-	for range 60 { // they never refresh, and their sockets are gone
+	var gone []*session
+	for range 60 { // they never refresh, and their sockets are closed when all are made, so that none has the port of another
 		x := s.session(t, username, password)
 		wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP()), 0)
 		wantCode(t, "permission", x.ask(stun.MethodCreatePermission, peerAttr("127.0.0.1:9")), 0)
+		gone = append(gone, x)
+	}
+	for _, x := range gone {
 		_ = x.conn.Close()
 	}
 
