@@ -38,7 +38,7 @@ export class Emulator {
   }
 
   async #start(flags) {
-    const args = ['--listen', '127.0.0.1:0', '--stun', 'off', '--app', `${this.appId}:${this.secret}`, ...flags];
+    const args = ['--listen', '127.0.0.1:0', '--stun', '127.0.0.1:0', '--app', `${this.appId}:${this.secret}`, ...flags];
     this.#process = spawn(binary(), args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#exited = once(this.#process, 'exit');
     process.once('exit', () => this.#process.kill());

@@ -29,6 +29,7 @@ export class Calls extends Peer {
   }
 
   async open() {
+    if (this.#config.relay) await this.#relayOnly(this.#config.relay);
     this.sessionId = (await this.api('POST', '/new')).sessionId;
     return this.sessionId;
   }
@@ -41,6 +42,25 @@ export class Calls extends Peer {
     await this.accept(answer.sessionDescription);
     await this.connected();
     return { sessionId: this.sessionId, mids: transceivers.map(({ mid }) => mid) };
+  }
+
+  // relayOnly leaves the page nothing but TURN over that transport, udp or tcp (contract 7.3, 11 flow 13).
+  async #relayOnly(transport) {
+    const response = await fetch(`${this.#config.baseUrl}/turn/keys/e2e/credentials/generate-ice-servers`, {
+      method: 'POST',
+      headers: { Authorization: 'Bearer any-token' },
+      body: JSON.stringify({ ttl: 86400 }),
+    });
+    if (response.status !== 201) throw new Error(`generate-ice-servers: ${response.status} ${await response.text()}`);
+    const { iceServers } = await response.json();
+    for (const server of iceServers) {
+      server.urls = server.urls.filter((url) => url.startsWith('turn:') && url.endsWith(`transport=${transport}`));
+    }
+    this.pc.setConfiguration({
+      bundlePolicy: 'max-bundle',
+      iceServers: iceServers.filter(({ urls }) => urls.length > 0),
+      iceTransportPolicy: 'relay',
+    });
   }
 
   // publish pushes [{trackName, source, codec, encodings}] in one request and returns their mids once the transport is

@@ -92,3 +92,16 @@ scenario('media flows over TCP alone', async (stage) => {
     assert.deepEqual({ protocol, port }, { protocol: 'tcp', port: apiPort }, `${page.name} uses the API's own port`);
   }
 });
+
+for (const relay of ['udp', 'tcp']) {
+  scenario(`pages that may only relay play media through TURN over ${relay}`, async (stage) => {
+    const publisher = await stage.page({ name: 'publisher', relay });
+    await publisher.call('publish', [
+      { trackName: 'mic', source: 'microphone' },
+      { trackName: 'cam', source: 'camera' },
+    ]);
+    const viewer = await stage.page({ name: 'viewer', relay });
+    const mids = await viewer.call('pull', tracksOf(publisher, 'mic', 'cam'));
+    await viewer.playing(mids);
+  });
+}
