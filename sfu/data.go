@@ -17,6 +17,13 @@ const (
 	serverEvents = "server-events"
 	// maxChannelID is the highest id that clients accept (contract 4.2).
 	maxChannelID = 65534
+	// maxReassembly bounds the fragments of one stream that wait for others; the longest message has some 230.
+	maxReassembly = 16384
+	// rtoMax keeps an endpoint that comes back from waiting up to a minute for what it has missed.
+	rtoMax = 3 * time.Second
+	// idRest is how long an id is not given away after its reset, in real time: retransmitted resets of the old stream would
+	// hit the new one.
+	idRest = 10 * time.Second
 	// redialPause lies between two associations, where the first did not last.
 	redialPause = time.Second
 	// maxInband bounds the channels that an endpoint opens in band; each costs a goroutine and a buffer.
@@ -43,7 +50,10 @@ type dataTransport struct {
 	greeted bool              // server-events has been opened
 	ended   bool
 	legs    map[uint16]*leg
-	inband  map[uint16]int // readers of streams that the endpoint opened
+	low     uint16               // no lower id is free
+	resting map[uint16]time.Time // until when these ids are not given away
+	inband  map[uint16]int       // readers of streams that the endpoint opened
+	refused map[uint16]struct{}  // streams that the endpoint opened and nobody reads
 }
 
 // sctpProtocol reports whether an m-line is of the present form (RFC 8841 section 4); the form with sctpmap is older than any
@@ -101,7 +111,8 @@ func (p *Peer) startDataLocked(own bool, longest uint32) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &dataTransport{
-		peer: p, own: own, firstID: 1, longest: longest, cancel: cancel, legs: map[uint16]*leg{}, inband: map[uint16]int{},
+		peer: p, own: own, firstID: 1, longest: longest, cancel: cancel, legs: map[uint16]*leg{},
+		resting: map[uint16]time.Time{}, inband: map[uint16]int{}, refused: map[uint16]struct{}{},
 	}
 	if p.active && !own {
 		d.firstID = 2 // an endpoint that is the DTLS server opens its first channel in band on 1 (RFC 8832 section 6)
@@ -119,22 +130,25 @@ func (d *dataTransport) run(ctx context.Context, pipe *dataPipe) {
 	defer d.cancel()
 	for d.connected(ctx) {
 		assoc, err := sctp.ClientContext(ctx,
-			sctp.WithNetConn(pipe), sctp.WithLoggerFactory(d.peer.sfu.logging), sctp.WithMaxMessageSize(maxOffered))
+			sctp.WithNetConn(pipe), sctp.WithLoggerFactory(d.peer.sfu.logging), sctp.WithMaxMessageSize(maxOffered),
+			sctp.WithMaxReassemblyQueueEntries(maxReassembly), sctp.WithRTOMax(float64(rtoMax.Milliseconds())),
+			sctp.WithEnableInterleaving(false)) // browsers have none, and pion bounds nothing there
 		began := time.Now()
 		if err == nil {
 			stop := context.AfterFunc(ctx, func() { _ = pipe.Close() })
 			d.serve(assoc)
 			stop()
 		}
+		_ = pipe.Close() // a handshake that failed leaves its association behind
 		if ctx.Err() != nil {
 			return
 		}
-		fresh := newDataPipe(d.peer.sendData) // the old one was closed with its association
+		fresh := newDataPipe(d.peer.sendData)
 		if !d.peer.pipe.CompareAndSwap(pipe, fresh) {
 			return
 		}
 		pipe = fresh
-		d.peer.log.Info("the endpoint's sctp association has ended, another one is awaited", "error", err)
+		d.peer.log.Debug("the sctp association has ended, another one is awaited", "error", err) // usually the endpoint is leaving
 		if time.Since(began) < redialPause && !pause(ctx, redialPause) {
 			return
 		}
@@ -241,22 +255,27 @@ func (d *dataTransport) accept(stream *sctp.Stream) {
 	id := stream.StreamIdentifier()
 	d.mu.Lock()
 	l, assoc := d.legs[id], d.up
-	room := l == nil && len(d.inband) < maxInband
+	if l != nil && !l.over() { // data came before the leg was opened, which takes over this very stream
+		d.mu.Unlock()
+		return
+	}
+	room := len(d.inband) < maxInband
+	first := !room && len(d.refused) == 0
 	if room {
 		d.inband[id]++
+	} else {
+		d.refused[id] = struct{}{}
 	}
 	d.mu.Unlock()
-	switch {
-	case l != nil && !l.over(): // data came before the leg was opened, which takes over this very stream
-	case l != nil:
-		d.start(assoc, func() { serveInband(stream) })
-	case room:
+	if room {
 		d.start(assoc, func() { d.serveInband(stream, id) })
-	default:
-		d.peer.log.Warn("an in-band data channel was refused: the endpoint has too many; allocate channels with datachannels/new",
-			"id", id, "limit", maxInband)
-		_ = stream.Close() // an error means that the association is ending
+		return
 	}
+	if first {
+		d.peer.log.Warn("in-band data channels are refused: the endpoint has too many; allocate channels with datachannels/new",
+			"id", id, "limit", maxInband)
+	}
+	_ = stream.Close() // an error means that the association is ending
 }
 
 func (d *dataTransport) serveInband(stream *sctp.Stream, id uint16) {
@@ -275,18 +294,12 @@ func (d *dataTransport) allocate(l *leg) error {
 		d.mu.Unlock()
 		return ErrClosed
 	}
-	id := int(d.firstID)
-	for ; id <= maxChannelID; id++ {
-		_, used := d.legs[uint16(id)]
-		if _, inband := d.inband[uint16(id)]; !used && !inband {
-			break
-		}
-	}
-	if id > maxChannelID {
+	id, ok := d.freeIDLocked(time.Now())
+	if !ok {
 		d.mu.Unlock()
 		return ErrNoChannelIDs
 	}
-	l.id = uint16(id)
+	l.id = id
 	d.legs[l.id] = l
 	assoc := d.up
 	d.mu.Unlock()
@@ -296,12 +309,34 @@ func (d *dataTransport) allocate(l *leg) error {
 	return nil
 }
 
-// release makes an id free again: its stream has been reset in both directions, or never was there.
+// freeIDLocked needs mu. It finds the lowest id that means nothing to the endpoint any more.
+func (d *dataTransport) freeIDLocked(now time.Time) (id uint16, ok bool) {
+	lowest := true // so far nothing but legs was passed over
+	for n := max(d.firstID, d.low); n <= maxChannelID; n++ {
+		if _, used := d.legs[n]; used {
+			continue
+		}
+		if lowest {
+			d.low, lowest = n, false
+		}
+		_, refused := d.refused[n]
+		if refused || d.inband[n] > 0 || now.Before(d.resting[n]) {
+			continue
+		}
+		delete(d.resting, n)
+		return n, true
+	}
+	return 0, false
+}
+
+// release makes an id free again, after a rest: its stream has been reset in both directions, or its association has ended.
 func (d *dataTransport) release(l *leg) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.legs[l.id] == l {
 		delete(d.legs, l.id)
+		d.resting[l.id] = time.Now().Add(idRest)
+		d.low = min(d.low, l.id)
 	}
 }
 

@@ -53,7 +53,10 @@ func (pub *DataPublication) Close() { pub.leg.close() }
 // received takes a message of the publisher.
 func (pub *DataPublication) received(m message) {
 	if len(m.data) > pub.longest {
-		pub.tooLong.Add(1)
+		if pub.tooLong.Add(1) == 1 {
+			pub.leg.data.peer.log.Warn("a message is too long and was lost, and others will be: the service loses them too; send less at a time",
+				"id", pub.ID(), "bytes", len(m.data), "limit", pub.longest)
+		}
 		return
 	}
 	pub.messages.Add(1)
@@ -70,8 +73,12 @@ func (pub *DataPublication) reply(from *DataSubscription, m message) {
 		pub.unheard.Add(1)
 	case len(m.data) > pub.longest:
 		pub.tooLong.Add(1)
-	default:
-		pub.leg.send(m) // a publisher that does not read loses replies, which its leg counts
+	case !pub.leg.send(m):
+		// A gap in a reliable channel would go unnoticed, so the right to reply ends instead.
+		if pub.holder.CompareAndSwap(from, nil) {
+			pub.leg.data.peer.log.Warn("a subscriber may reply no more: the publisher does not keep up with its messages; grant canReply again "+
+				"by datachannels/update", "id", pub.ID(), "unread", reliableQueue)
+		}
 	}
 }
 

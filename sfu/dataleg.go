@@ -17,6 +17,12 @@ const (
 	reliableQueue      = 4 << 20
 	unreliableInFlight = 64 << 10
 	unreliableQueue    = 256 << 10
+	// A channel with a lifetime keeps little inside SCTP, where a message that has not been sent once does not age.
+	timedInFlight = 4 << 10
+	// messageCost is what a message costs beside its bytes, so that empty ones fill a queue as well; maxOutstanding bounds
+	// how many are inside SCTP.
+	messageCost    = 64
+	maxOutstanding = 1024
 	// resetWait is how long an endpoint may take to reset its half of a stream, in real time. An id whose reset was not
 	// answered is never used again.
 	resetWait = 10 * time.Second
@@ -28,7 +34,7 @@ const (
 type Policy struct {
 	Unordered      bool
 	MaxRetransmits *uint16        // 0 sends once; nil is no limit
-	MaxLifetime    *time.Duration // from the first transmission on, and as long at the most in the queue before it
+	MaxLifetime    *time.Duration // in the queue, and from the first transmission on
 }
 
 func (p Policy) reliable() bool { return p.MaxRetransmits == nil && p.MaxLifetime == nil }
@@ -52,6 +58,9 @@ type message struct {
 	text   bool
 	queued time.Time // when it entered a leg's queue
 }
+
+// cost is what the message takes of a queue.
+func (m message) cost() int { return len(m.data) + messageCost }
 
 func (m message) kind() sctp.PayloadProtocolIdentifier {
 	switch {
@@ -83,7 +92,9 @@ type leg struct {
 	closing  bool // reset from this side
 	wasReset bool // by the endpoint
 	queue    []message
-	queued   int // bytes
+	handed   uint64   // bytes that SCTP has had of this association
+	ends     []uint64 // of the messages inside SCTP: handed at the end of each
+	queued   int      // what the queue costs, in bytes
 	sent     uint64
 	bytes    uint64
 	dropped  uint64
@@ -104,14 +115,13 @@ func (l *leg) attach(stream *sctp.Stream) bool {
 		reliability, value = sctp.ReliabilityTypeTimed, uint32(l.policy.MaxLifetime.Milliseconds())
 	}
 	stream.SetReliabilityParams(l.policy.Unordered, reliability, value)
-	stream.SetBufferedAmountLowThreshold(uint64(l.inFlight() / 2))
 	stream.OnBufferedAmountLow(l.drain)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stream != nil || l.wasReset || l.ended && !l.closing {
 		return false
 	}
-	l.stream = stream
+	l.stream, l.handed, l.ends = stream, 0, nil
 	if l.closing {
 		resetStream(stream)
 	}
@@ -125,11 +135,24 @@ func resetStream(stream *sctp.Stream) {
 	_ = stream.Close()                                    // an error means that the association is ending
 }
 
-func (l *leg) inFlight() int {
-	if l.policy.reliable() {
+// inFlight is how many bytes may be inside SCTP.
+func (l *leg) inFlight() uint64 {
+	switch {
+	case l.policy.reliable():
 		return reliableInFlight
+	case l.policy.MaxLifetime != nil:
+		return timedInFlight
 	}
 	return unreliableInFlight
+}
+
+// hasRoomLocked needs mu. It reports whether SCTP may have another message.
+func (l *leg) hasRoomLocked() bool {
+	buffered := l.stream.BufferedAmount()
+	for len(l.ends) > 0 && l.ends[0]+buffered <= l.handed {
+		l.ends = l.ends[1:]
+	}
+	return buffered < l.inFlight() && len(l.ends) < maxOutstanding
 }
 
 // read is the leg's reader, until the endpoint resets its stream or the association ends.
@@ -154,7 +177,9 @@ func (l *leg) read(stream *sctp.Stream) {
 			continue // DCEP: these channels are negotiated by the API
 		}
 		m.text = kind == sctp.PayloadTypeWebRTCString || kind == sctp.PayloadTypeWebRTCStringEmpty
-		l.received(m)
+		if !l.over() { // an endpoint may go on until it has answered a reset
+			l.received(m)
+		}
 	}
 }
 
@@ -177,19 +202,20 @@ func (l *leg) send(m message) bool {
 	case len(m.data) > l.longest():
 		l.dropped++
 		return true
-	case l.stream != nil && len(l.queue) == 0 && int(l.stream.BufferedAmount()) < l.inFlight():
+	case l.stream != nil && len(l.queue) == 0 && l.hasRoomLocked():
 		l.writeLocked(m)
 		return true
-	case l.policy.reliable() && l.queued+len(m.data) > reliableQueue:
+	case l.policy.reliable() && l.queued+m.cost() > reliableQueue:
 		l.dropped++
 		return false
 	}
 	m.queued = time.Now()
 	l.queue = append(l.queue, m)
-	l.queued += len(m.data)
+	l.queued += m.cost()
 	for l.queued > l.room() {
 		l.dropLocked()
 	}
+	l.drainLocked()
 	return true
 }
 
@@ -210,7 +236,7 @@ func (l *leg) longest() int {
 
 // dropLocked needs mu. It forgets the oldest message of the queue.
 func (l *leg) dropLocked() {
-	l.queued -= len(l.queue[0].data)
+	l.queued -= l.queue[0].cost()
 	l.queue = l.queue[1:]
 	l.dropped++
 }
@@ -227,6 +253,8 @@ func (l *leg) writeLocked(m message) {
 	}
 	l.sent++
 	l.bytes += uint64(len(m.data))
+	l.handed += uint64(len(data))
+	l.ends = append(l.ends, l.handed)
 }
 
 // drain is SCTP's word that there is room again; it comes on the reader of the endpoint's association.
@@ -236,24 +264,39 @@ func (l *leg) drain() {
 	l.drainLocked()
 }
 
-// drainLocked needs mu.
+// drainLocked needs mu. What is left in the queue waits for SCTP's word, so that has to be asked for: SCTP says once that less
+// than the threshold is left.
 func (l *leg) drainLocked() {
 	if l.stream == nil || l.ended {
 		return
 	}
-	for len(l.queue) > 0 && int(l.stream.BufferedAmount()) < l.inFlight() {
-		m := l.queue[0]
-		if limit := l.policy.MaxLifetime; limit != nil && time.Since(m.queued) > *limit {
-			l.dropLocked()
-			continue
+	for {
+		for len(l.queue) > 0 && (l.expiredLocked() || l.hasRoomLocked()) {
+			m := l.queue[0]
+			if l.expiredLocked() {
+				l.dropLocked()
+				continue
+			}
+			l.queued -= m.cost()
+			l.queue = l.queue[1:]
+			l.writeLocked(m)
 		}
-		l.queued -= len(m.data)
-		l.queue = l.queue[1:]
-		l.writeLocked(m)
+		if len(l.queue) == 0 {
+			l.queue = nil
+			return
+		}
+		threshold := l.stream.BufferedAmount() / 2
+		l.stream.SetBufferedAmountLowThreshold(threshold)
+		if l.stream.BufferedAmount() > threshold {
+			return
+		}
 	}
-	if len(l.queue) == 0 {
-		l.queue = nil
-	}
+}
+
+// expiredLocked needs mu. It reports whether the oldest message has waited for too long.
+func (l *leg) expiredLocked() bool {
+	limit := l.policy.MaxLifetime
+	return limit != nil && time.Since(l.queue[0].queued) > *limit
 }
 
 // close resets the stream, so that the endpoint's channel closes. The id is free once the endpoint has reset its half.

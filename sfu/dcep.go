@@ -10,6 +10,8 @@ import (
 const (
 	dcepAck  = 2
 	dcepOpen = 3
+
+	dcepUnordered = 0x80 // in the channel type
 )
 
 // openMessage asks for a reliable, ordered channel.
@@ -34,7 +36,9 @@ func serveInband(stream *sctp.Stream) {
 			_ = stream.Close() // answers the endpoint's reset (RFC 8831 section 6.7); an error means that all is ending
 			return
 		}
-		if kind == sctp.PayloadTypeWebRTCDCEP && n > 0 && buf[0] == dcepOpen {
+		if kind == sctp.PayloadTypeWebRTCDCEP && n > 1 && buf[0] == dcepOpen {
+			// What the endpoint gives up on an unordered channel must be forgotten on this side too (RFC 3758 section 3.6).
+			stream.SetReliabilityParams(buf[1]&dcepUnordered != 0, sctp.ReliabilityTypeReliable, 0)
 			_, _ = stream.WriteSCTP([]byte{dcepAck}, sctp.PayloadTypeWebRTCDCEP) // an error means that all is ending
 		}
 	}

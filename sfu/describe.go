@@ -6,15 +6,25 @@ import (
 	"github.com/callsemu/callsemu/sfu/internal/sdp"
 )
 
+// roleLocked needs mu. The endpoint's first SDP decides who is the DTLS client, for the session's life (contract 3.1).
+func (p *Peer) roleLocked(d *sdp.Description) {
+	if p.fingerprint != "" {
+		return
+	}
+	for i := range d.Media {
+		if m := &d.Media[i]; !m.Rejected {
+			p.active = m.Setup == "passive"
+			return
+		}
+	}
+}
+
 // remoteLocked needs mu. It takes over what the endpoint's SDP says of the transport.
 func (p *Peer) remoteLocked(d *sdp.Description, isOffer bool) {
 	for i := range d.Media {
 		m := &d.Media[i]
 		if m.Rejected {
 			continue
-		}
-		if p.fingerprint == "" {
-			p.active = m.Setup == "passive" // fixed for the session's life (contract 3.1)
 		}
 		p.fingerprint = m.Fingerprint
 		if isOffer && p.remoteUfrag != "" && m.Ufrag != p.remoteUfrag {

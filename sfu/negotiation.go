@@ -19,7 +19,7 @@ type Media struct {
 	Kind     Kind
 	Sends    bool // the endpoint sends on it
 	Receives bool // the endpoint receives on it
-	Rejected bool // port 0, and not for the sake of bundle-only
+	Rejected bool // port 0, and not for the sake of bundle-only; or a form of data section that is not supported
 
 	Unsupported bool // audio or video of which the SFU forwards no codec
 }
@@ -44,7 +44,8 @@ func (d *Description) Media() []Media {
 	out := make([]Media, len(d.sdp.Media))
 	for i := range d.sdp.Media {
 		m := &d.sdp.Media[i]
-		out[i] = Media{Mid: m.Mid, Kind: Kind(m.Kind), Sends: m.Sends, Receives: m.Receives, Rejected: m.Rejected}
+		unusable := m.Rejected || Kind(m.Kind) == KindData && !sctpProtocol(m.Protocol)
+		out[i] = Media{Mid: m.Mid, Kind: Kind(m.Kind), Sends: m.Sends, Receives: m.Receives, Rejected: unusable}
 		if kind := out[i].Kind; kind == KindAudio || kind == KindVideo {
 			out[i].Unsupported = !slices.ContainsFunc(m.Codecs, func(c sdp.Codec) bool { return supported(kind, c) })
 		}
@@ -191,6 +192,7 @@ func (p *Peer) answer(offer *Description, plan AnswerPlan) (Negotiated, error) {
 		return Negotiated{}, err
 	}
 	n.numbers.learn(offer.sdp)
+	p.roleLocked(offer.sdp)
 	out := Negotiated{Publications: map[string]*Publication{}, Subscriptions: make([]*Subscription, len(plan.Pulls))}
 	for i := range offer.sdp.Media {
 		m := &offer.sdp.Media[i]
@@ -461,6 +463,7 @@ func (p *Peer) acceptAnswer(answer *Description) error {
 			return fmt.Errorf("%w: %s on mid %s", ErrCodecMissing, name, s.mid)
 		}
 	}
+	p.roleLocked(answer.sdp)
 	for i, s := range n.sections {
 		p.sectionAnsweredLocked(s, &answer.sdp.Media[i])
 	}

@@ -120,14 +120,18 @@ func (s *Session) newChannels(ctx context.Context, in *wire.NewChannelsRequest, 
 	}
 	out := &wire.ChannelsResponse{DataChannels: make([]wire.ChannelResult, 0, len(in.DataChannels))}
 	fail := f.failures(len(in.DataChannels))
+	taken := s.takenChannels()
 	for i, item := range in.DataChannels {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		result := wire.ChannelResult{Location: wire.LocationLocal, DataChannelName: item.DataChannelName}
 		if item.Remote() {
 			result.Location, result.SessionID = wire.LocationRemote, item.SessionID
 		}
 		if fail[i] == nil {
 			var made *channel
-			if made, fail[i] = s.allocate(p, i, item); made != nil {
+			if made, fail[i] = s.allocate(p, i, item, taken); made != nil {
 				result.ID = &made.id
 				if item.Remote() {
 					result.CanReply = item.CanReply
@@ -144,13 +148,29 @@ func (s *Session) newChannels(ctx context.Context, in *wire.NewChannelsRequest, 
 	return out, nil
 }
 
-// allocate makes one data channel, or says why not.
-func (s *Session) allocate(p peer, i int, item wire.ChannelObject) (*channel, *wire.Error) {
+// channelKey is what a session can have once at a time: a name that it publishes, where publisher is empty, or a subscription.
+type channelKey struct{ publisher, name string }
+
+// takenChannels are the channels that are in the way of another one, with their ids.
+func (s *Session) takenChannels() map[channelKey]int {
+	taken := map[channelKey]int{}
 	for _, c := range s.listChannels() {
-		if c.live() && c.remote == item.Remote() && c.name == item.DataChannelName && c.publisher == item.SessionID {
-			return nil, wire.Refuse(wire.ChannelRepeated, "dataChannels[%d]: session %s has %q open as id %d; close that id first, or use it",
-				i, s.id, c.name, c.id)
+		if c.live() {
+			taken[channelKey{c.publisher, c.name}] = c.id
 		}
+	}
+	return taken
+}
+
+// allocate makes one data channel and enters it in taken, or says why not.
+func (s *Session) allocate(p peer, i int, item wire.ChannelObject, taken map[channelKey]int) (*channel, *wire.Error) {
+	key := channelKey{name: item.DataChannelName}
+	if item.Remote() {
+		key.publisher = item.SessionID
+	}
+	if id, repeated := taken[key]; repeated {
+		return nil, wire.Refuse(wire.ChannelRepeated, "dataChannels[%d]: session %s has %q open as id %d; close that id first, or use it",
+			i, s.id, key.name, id)
 	}
 	made := &channel{remote: item.Remote(), name: item.DataChannelName, since: s.reg.clock.Now()}
 	var err error
@@ -175,13 +195,31 @@ func (s *Session) allocate(p peer, i int, item wire.ChannelObject) (*channel, *w
 	default:
 		made.id = made.pub.ID()
 	}
+	s.enter(made)
+	taken[key] = made.id
+	return made, nil
+}
+
+// enter adds a channel. Whatever had its id before is over: the transport has ended it, and has given the id away.
+func (s *Session) enter(made *channel) {
 	s.mu.Lock()
+	var over []*channel
+	for _, c := range s.channels {
+		if c.id == made.id && !c.closed {
+			c.closed = true
+			over = append(over, c)
+		}
+	}
 	s.channels = append(s.channels, made)
 	s.mu.Unlock()
+	for _, c := range over {
+		if !c.remote {
+			s.reg.unpublishChannel(s, c.name)
+		}
+	}
 	if !made.remote {
 		s.reg.publishChannel(s, made.name, made.pub)
 	}
-	return made, nil
 }
 
 func refuseNoChannel(i int, item wire.ChannelObject) *wire.Error {

@@ -315,6 +315,44 @@ func TestOverChannelsAndTheirNames(t *testing.T) {
 	})
 }
 
+// The SFU gives an id away again once its channel is over, whoever ended it. The id means the new channel then.
+func TestIDThatComesBackMeansTheNewChannel(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		from, to := b.dataSession(), b.dataSession()
+		b.newChannels(from, localChannel("chat"), localChannel("input"))
+		b.newChannels(to, remoteChannel(from, "chat"))
+		b.session(b.app, to).channels[0].sub.Close() // by the SFU: too much unread
+		b.peer(to).data.again = 1
+		b.newChannels(to, remoteChannel(from, "chat"))
+		b.wantChannels(to, "remote 1 chat inactive", "remote 1 chat active")
+		out, err := b.CloseChannels(t.Context(), b.app, to, &wire.CloseChannelsRequest{DataChannels: []wire.CloseChannel{{ID: 1}, {ID: 1}}})
+		if err != nil || out.DataChannels[0].ErrorCode != "" || out.DataChannels[1].ErrorCode != "close_track_error" {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		if s := b.session(b.app, to).channels[1].sub.State(); s != sfu.ChannelInactive {
+			t.Errorf("the live channel is %v", s)
+		}
+		b.session(b.app, from).channels[0].pub.Close() // its section was rejected
+		b.peer(from).data.again = 1
+		b.newChannels(from, localChannel("other"))
+		if got := outcomes(b.newChannels(from, localChannel("chat"))); got[0] != "4" {
+			t.Errorf("the name of a channel whose id has another meaning: %q", got)
+		}
+	})
+}
+
+func TestSessionIDOfALocalItemMeansNothing(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.dataSession()
+		item := localChannel("chat")
+		item.SessionID = "whatever"
+		if got := outcomes(b.newChannels(id, item, item, localChannel("chat"))); !slices.Equal(got,
+			[]string{"1", "repeated_local_track_error", "repeated_local_track_error"}) {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
 func TestAcknowledgementThatDoesNotComeEndsTheSubscription(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		from, acks, silent := b.dataSession(), b.dataSession(), b.dataSession()

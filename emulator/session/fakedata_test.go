@@ -10,8 +10,18 @@ import (
 type fakeData struct {
 	section, agreed bool
 	ids             int
+	again           int   // the next id to give away, 0 for a new one
 	fail            error // what the next allocation returns
 	longest         int   // of the newest publication
+}
+
+// nextID counts up, or is the one that the test says is free again.
+func (d *fakeData) nextID() int {
+	if id := d.again; id != 0 {
+		d.again = 0
+		return id
+	}
+	return d.ids
 }
 
 func (p *fakePeer) HasData() bool {
@@ -36,7 +46,7 @@ func (p *fakePeer) PublishData(policy sfu.Policy, longest int) (dataPublication,
 	}
 	p.data.ids++
 	p.data.longest = longest
-	return &fakeDataPub{fakeLeg: newFakeLeg(p.data.ids, policy)}, nil
+	return &fakeDataPub{fakeLeg: newFakeLeg(p.data.nextID(), policy)}, nil
 }
 
 func (p *fakePeer) SubscribeData(source dataPublication, policy sfu.Policy, options sfu.SubscribeData) (dataSubscription, error) {
@@ -47,7 +57,7 @@ func (p *fakePeer) SubscribeData(source dataPublication, policy sfu.Policy, opti
 	}
 	p.data.ids++
 	pub := source.(*fakeDataPub)
-	sub := &fakeDataSub{fakeLeg: newFakeLeg(p.data.ids, policy), pub: pub, acked: make(chan struct{}), gated: options.WaitForAck}
+	sub := &fakeDataSub{fakeLeg: newFakeLeg(p.data.nextID(), policy), pub: pub, acked: make(chan struct{}), gated: options.WaitForAck}
 	if !options.WaitForAck {
 		close(sub.acked)
 	}
