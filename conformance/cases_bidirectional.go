@@ -82,7 +82,7 @@ func (c *client) pushBoth(ctx context.Context, tracks ...named) ([]*sfutest.Publ
 }
 
 // pullInto pulls tracks through names, without SDP.
-func (c *client) pullInto(ctx context.Context, items ...trackItem) *exchange {
+func (c *client) pullInto(ctx context.Context, items ...trackItem) {
 	x := c.requestPull(ctx, items...).want(http.StatusOK).wantRenegotiation(false).wantFields("requiresImmediateRenegotiation", "tracks")
 	for i, item := range items {
 		x.wantItemFields(i, "mid", "sessionId", "trackName")
@@ -90,7 +90,6 @@ func (c *client) pullInto(ctx context.Context, items ...trackItem) *exchange {
 			c.t.Errorf("%s: item %+v, asked was %+v", x, got, item)
 		}
 	}
-	return x
 }
 
 func bidirectionalOffered(ctx context.Context, t *T) {

@@ -161,9 +161,9 @@ func (c *client) status(ctx context.Context, name string) string {
 	return "inactive"
 }
 
-// collected lets time go by until a pushed track is inactive.
-func (c *client) collected(ctx context.Context, name string) {
-	c.t.passUntil(ctx, name+" is still active", 31*time.Second, func() bool { return c.status(ctx, name) == "inactive" })
+// micCollected lets time go by until the pushed mic is inactive.
+func (c *client) micCollected(ctx context.Context) {
+	c.t.passUntil(ctx, "mic is still active", 31*time.Second, func() bool { return c.status(ctx, "mic") == "inactive" })
 }
 
 func lifeSilentTrack(ctx context.Context, t *T) {
@@ -173,7 +173,7 @@ func lifeSilentTrack(ctx context.Context, t *T) {
 		t.flows(ctx, "before", s, 5)
 	}
 	publishers[0].SetSilent(true)
-	pub.collected(ctx, "mic")
+	pub.micCollected(ctx)
 	if pub.status(ctx, "cam") != "active" {
 		t.Errorf("the sending track was collected as well")
 	}
@@ -190,7 +190,7 @@ func lifeNeverSent(ctx context.Context, t *T) {
 	pub, _ := t.publish(ctx, sfutest.Config{}, silent(mic()), cam())
 	sub, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "cam"))
 	t.flows(ctx, "cam", subs[0], 5)
-	pub.collected(ctx, "mic")
+	pub.micCollected(ctx)
 	t.flows(ctx, "cam", subs[0], 5)
 	sub.requestPull(ctx, remote(pub.ID, "mic")).want(http.StatusOK).wantItemError(0, "not_found_track_error")
 }
@@ -200,7 +200,7 @@ func lifeCollectedSource(ctx context.Context, t *T) {
 	sub, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"))
 	t.flows(ctx, "before", subs[0], 5)
 	publishers[0].SetSilent(true)
-	pub.collected(ctx, "mic")
+	pub.micCollected(ctx)
 	sub.update(ctx, remote(pub.ID, "spare").into("0"))
 	got, err := subs[0].WaitStream(ctx, publishers[1].Stream())
 	t.Must(err)
@@ -261,7 +261,7 @@ func lifeNothingLive(ctx context.Context, t *T) {
 	sub, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"))
 	t.flows(ctx, "before", subs[0], 5)
 	publishers[0].SetSilent(true)
-	pub.collected(ctx, "mic")
+	pub.micCollected(ctx)
 	t.pass(ctx, 31*time.Second)
 	pub.state(ctx).want(http.StatusOK)
 	sub.state(ctx).want(http.StatusOK)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/callsemu/callsemu/sfu/sfutest"
 )
@@ -88,14 +87,6 @@ func (l *layered) staysOn(ctx context.Context, s *sfutest.Subscriber, rid string
 		l.t.Errorf("layer %q gave way to layer %q: %+v", rid, l.rid(got.LastStamp.Stream), got.Switches)
 	}
 	l.t.checkSeamless("layer "+rid, got)
-}
-
-// staysFor is staysOn for a time.
-func (l *layered) staysFor(ctx context.Context, s *sfutest.Subscriber, rid string, d time.Duration) {
-	until := time.Now().Add(d)
-	for time.Now().Before(until) {
-		l.staysOn(ctx, s, rid, 5)
-	}
 }
 
 // checkSeamless checks that a stream whose source may have changed is one for the decoder (contract 3.3).

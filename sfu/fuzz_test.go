@@ -2,7 +2,6 @@ package sfu
 
 import (
 	"bytes"
-	"io"
 	"log/slog"
 	"net/netip"
 	"testing"
@@ -24,7 +23,7 @@ func FuzzNegotiate(f *testing.F) {
 	f.Add(layers, layers, byte(0x55))
 	f.Add(text(video("a", "recvonly")), text(video("b", "recvonly")), byte(3))
 
-	s, err := New(Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s, err := New(Config{Logger: slog.New(slog.DiscardHandler)})
 	must(f, err)
 	f.Cleanup(func() { _ = s.Close() })
 	source, err := s.NewPeer()
@@ -111,7 +110,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add([]byte{0x80, 200, 0, 6, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3})
 	f.Add([]byte{0x8f, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 'R', 'E', 'M', 'B', 1, 2, 3, 4, 0, 0, 0, 7})
 
-	s, err := New(Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s, err := New(Config{Logger: slog.New(slog.DiscardHandler)})
 	must(f, err)
 	f.Cleanup(func() { _ = s.Close() })
 	key, salt := bytes.Repeat([]byte{1}, 16), bytes.Repeat([]byte{2}, 12)

@@ -36,11 +36,10 @@ func TestPublisherMovesToASecondConnection(t *testing.T) {
 	check(t, next.SetAnswer(head+tail[strings.Index(tail, "m=video"):]))
 	check(t, next.WaitConnected(ctx))
 
-	got, err := subs[1].Wait(ctx, func(st sfutest.SubscriberStats) bool { return slices.Contains(st.Streams, sender.Stream()) })
+	_, err = subs[1].Wait(ctx, func(st sfutest.SubscriberStats) bool { return slices.Contains(st.Streams, sender.Stream()) })
 	check(t, err)
-	if got, err = subs[1].WaitMore(ctx, 20); err != nil {
-		t.Fatal(err)
-	}
+	got, err := subs[1].WaitMore(ctx, 20)
+	check(t, err)
 	if len(got.SSRCs) != 1 || got.Missing != 0 || got.Corrupt != 0 || got.SequenceSteps > 1 {
 		t.Errorf("the subscriber saw a break: %+v", got)
 	}

@@ -50,10 +50,10 @@ func (a *Adjustable) Now() time.Time {
 func (a *Adjustable) nowLocked() time.Time { return a.history.at(time.Now()) }
 
 // At is what the clock showed at a moment of real time.
-func (a *Adjustable) At(real time.Time) time.Time {
+func (a *Adjustable) At(moment time.Time) time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.history.at(real)
+	return a.history.at(moment)
 }
 
 // Mode is how the clock moves by itself at present.

@@ -152,11 +152,11 @@ func TestAtTellsWhatTheClockShowed(t *testing.T) {
 		realTimePasses(5 * time.Second)
 		a.SetMode(ModeFrozen)
 		realTimePasses(5 * time.Second)
-		for real, want := range map[time.Duration]time.Duration{
+		for passed, want := range map[time.Duration]time.Duration{
 			-time.Hour: -time.Hour, 4 * time.Second: 4 * time.Second, 12 * time.Second: 72 * time.Second, 18 * time.Second: 75 * time.Second,
 		} {
-			if got := a.At(start.Add(real)).Sub(start); got != want {
-				t.Errorf("at real %v it showed %v, want %v", real, got, want)
+			if got := a.At(start.Add(passed)).Sub(start); got != want {
+				t.Errorf("after %v it showed %v, want %v", passed, got, want)
 			}
 		}
 	})

@@ -6,7 +6,7 @@ import "time"
 type Clock interface {
 	Now() time.Time
 	// At is what the clock showed, or would have shown, at a moment of real time: rules compare it with when packets came.
-	At(real time.Time) time.Time
+	At(moment time.Time) time.Time
 	// NewTimer makes a timer that fires once, d from now; at once where d is not positive. Its owner calls Stop in any case.
 	NewTimer(d time.Duration) Timer
 }
@@ -25,7 +25,7 @@ type realClock struct{}
 
 func (realClock) Now() time.Time { return time.Now() }
 
-func (realClock) At(real time.Time) time.Time { return real }
+func (realClock) At(moment time.Time) time.Time { return moment }
 
 func (realClock) NewTimer(d time.Duration) Timer { return realTimer{time.NewTimer(d)} }
 

@@ -12,9 +12,9 @@ type segment struct {
 	runs  bool
 }
 
-func (s segment) at(real time.Time) time.Time {
+func (s segment) at(moment time.Time) time.Time {
 	if s.runs {
-		return s.shown.Add(real.Sub(s.real))
+		return s.shown.Add(moment.Sub(s.real))
 	}
 	return s.shown
 }
@@ -23,13 +23,13 @@ func (s segment) at(real time.Time) time.Time {
 type history []segment
 
 // at is what the clock showed at that moment of real time.
-func (h history) at(real time.Time) time.Time {
+func (h history) at(moment time.Time) time.Time {
 	for i := len(h) - 1; i >= 0; i-- {
-		if !real.Before(h[i].real) {
-			return h[i].at(real)
+		if !moment.Before(h[i].real) {
+			return h[i].at(moment)
 		}
 	}
-	return h[0].shown.Add(real.Sub(h[0].real))
+	return h[0].shown.Add(moment.Sub(h[0].real))
 }
 
 // then begins a segment.

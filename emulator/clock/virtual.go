@@ -31,10 +31,10 @@ func (v *Virtual) Now() time.Time {
 }
 
 // At is what the clock showed at a moment of real time.
-func (v *Virtual) At(real time.Time) time.Time {
+func (v *Virtual) At(moment time.Time) time.Time {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.history.at(real)
+	return v.history.at(moment)
 }
 
 // NewTimer makes a timer that Advance fires.

@@ -155,13 +155,13 @@ func latest(first time.Time, others ...time.Time) time.Time {
 	return first
 }
 
-// heardAt is when on the clock the last sign of life came; real is zero for none. It is not before since. What came within
+// heardAt is when on the clock the last sign of life came; sign is zero for none. It is not before since. What came within
 // freshFor before a jump counts from the time after the jump.
-func (s *Session) heardAt(real, since time.Time) time.Time {
-	if real.IsZero() {
+func (s *Session) heardAt(sign, since time.Time) time.Time {
+	if sign.IsZero() {
 		return since
 	}
-	return latest(since, s.reg.clock.At(real), s.reg.clock.At(real.Add(freshFor)).Add(-freshFor))
+	return latest(since, s.reg.clock.At(sign), s.reg.clock.At(sign.Add(freshFor)).Add(-freshFor))
 }
 
 // doubt is something that is over on the clock, but may be alive in real time.
@@ -205,14 +205,14 @@ func (r *Registry) awaitSigns(now time.Time) {
 // doubts lists what of the session is over on the clock, and may yet live.
 func (s *Session) doubts(now time.Time) []*doubt {
 	var list []*doubt
-	rules, real := s.reg.Rules(), time.Now()
+	rules, began := s.reg.Rules(), time.Now()
 	for _, d := range s.deadlines() {
-		quiet := real.Sub(d.heard)
+		quiet := began.Sub(d.heard)
 		switch {
 		case d.due.After(now):
 		case d.rule == ruleNeverConnected && quiet < freshFor:
 			// Its checks arrive: it is in the midst of DTLS, or has finished before our side knows.
-			list = append(list, &doubt{deadline: d, session: s, until: real.Add(rules.Liveness)})
+			list = append(list, &doubt{deadline: d, session: s, until: began.Add(rules.Liveness)})
 		case d.rule == ruleLostWindow && s.connected():
 			// What has nothing to send is silent between two checks of its own: 2.5 s in libwebrtc, up to 6 s by RFC 7675
 			// section 5.1. So it is asked.

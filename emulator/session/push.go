@@ -29,7 +29,7 @@ func (s *Session) push(ctx context.Context, in *wire.TracksRequest, f Fault) (*w
 			"transceiver before offering", s.id)
 	}
 	if !anyGood(plan.fail) {
-		return s.pushResponse(plan, nil, nil), nil
+		return s.pushResponse(plan, nil), nil
 	}
 	var sdp *wire.SessionDescription
 	var err error
@@ -42,7 +42,7 @@ func (s *Session) push(ctx context.Context, in *wire.TracksRequest, f Fault) (*w
 		return nil, err
 	}
 	s.recordPushes(plan, sources, f)
-	return s.pushResponse(plan, sources, sdp), nil
+	return s.pushResponse(plan, sdp), nil
 }
 
 // pushView is what the plan looks at, and by item name or mid the publications that are still open, also those whose name
@@ -143,7 +143,7 @@ func (s *Session) recordPushes(plan push, sources map[string]publication, f Faul
 }
 
 // pushResponse puts the outcome together, one result per item. sdp is nil where there is nothing to apply.
-func (s *Session) pushResponse(plan push, sources map[string]publication, sdp *wire.SessionDescription) *wire.TracksResponse {
+func (s *Session) pushResponse(plan push, sdp *wire.SessionDescription) *wire.TracksResponse {
 	results := make([]wire.TrackResult, len(plan.items))
 	for i, item := range plan.items {
 		results[i].TrackName = item.TrackName

@@ -17,7 +17,7 @@ func (b *bench) update(id string, items ...wire.UpdateTrack) *wire.UpdateTracksR
 	return out
 }
 
-func prefer(rid string) *wire.Simulcast { return &wire.Simulcast{PreferredRid: &rid} }
+func preferL() *wire.Simulcast { return &wire.Simulcast{PreferredRid: new("l")} }
 
 // puller is a connected session that has pulled "cam" of a publisher on mid 0.
 func (b *bench) puller(publisher string) string {
@@ -70,9 +70,9 @@ func TestUpdateOfTheLayer(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		publisher := b.publisher("cam")
 		id := b.puller(publisher)
-		early := b.update(id, wire.UpdateTrack{Mid: "0", Simulcast: prefer("l")})
+		early := b.update(id, wire.UpdateTrack{Mid: "0", Simulcast: preferL()})
 		b.peer(publisher).pubs["0"].rids = []string{"h", "l"}
-		unforwarded := b.update(id, wire.UpdateTrack{Mid: "0", Simulcast: prefer("l")})
+		unforwarded := b.update(id, wire.UpdateTrack{Mid: "0", Simulcast: preferL()})
 		for _, out := range []*wire.UpdateTracksResponse{early, unforwarded} {
 			if out.Tracks[0] != (wire.TrackResult{Mid: "0", SessionID: publisher, TrackName: "cam"}).Fail(wire.Refuse(wire.UpdateNotSimulcast, "")) {
 				t.Errorf("%+v", out.Tracks)
@@ -82,7 +82,7 @@ func TestUpdateOfTheLayer(t *testing.T) {
 			t.Errorf("explained as %s and %s", a, c)
 		}
 		b.peer(id).subs["0"].forwarding.Store(true)
-		out := b.update(id, wire.UpdateTrack{Location: "remote", Mid: "0", SessionID: publisher, TrackName: "cam", Simulcast: prefer("l")})
+		out := b.update(id, wire.UpdateTrack{Location: "remote", Mid: "0", SessionID: publisher, TrackName: "cam", Simulcast: preferL()})
 		if out.Tracks[0] != (wire.TrackResult{Mid: "0", SessionID: publisher, TrackName: "cam"}) || b.peer(id).subs["0"].want.PreferredRID != "l" {
 			t.Errorf("%+v", out.Tracks)
 		}
@@ -108,7 +108,7 @@ func TestUpdatesThatFailAreItemErrors(t *testing.T) {
 		b.peer(odd).pubs["0"].codec = "H264"
 		id := b.puller(publisher)
 		out := b.update(id,
-			wire.UpdateTrack{Mid: "7", Simulcast: prefer("l")},
+			wire.UpdateTrack{Mid: "7", Simulcast: preferL()},
 			wire.UpdateTrack{Mid: "0", SessionID: publisher, TrackName: "none"},
 			wire.UpdateTrack{Mid: "0", SessionID: mic, TrackName: "user-mic"},
 			wire.UpdateTrack{Mid: "0", SessionID: odd, TrackName: "cam"},

@@ -157,8 +157,8 @@ func TestSwitchOfSourceIsNotedAndSeamsAreCounted(t *testing.T) {
 	f := newFrames()
 	f.take(1, 100, 0x7fff, 255, true)
 	f.take(1, 101, 0, 0, false)
-	got := f.take(2, 7, 1, 1, true)
-	got = f.take(2, 8, 2, 2, false)
+	f.take(2, 7, 1, 1, true)
+	got := f.take(2, 8, 2, 2, false)
 	if len(got.Switches) != 1 || got.Switches[0] != (Switch{1, 2, true, 1, 3000}) {
 		t.Fatalf("switches %+v", got.Switches)
 	}
