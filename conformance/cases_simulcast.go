@@ -310,7 +310,7 @@ func simulcastBandwidthFixed(ctx context.Context, t *T) {
 	for _, step := range []struct {
 		bitsPerSecond int
 		rid           string
-	}{{300_000, "c"}, {700_000, "b"}, {10_000_000, "a"}, {300_000, "c"}} {
+	}{{200_000, "c"}, {700_000, "b"}, {10_000_000, "a"}, {200_000, "c"}} {
 		fix(step.bitsPerSecond)
 		t.estimates(ctx, subs[0], 5_000_000, pub.on(step.rid)) // the endpoint's own is not looked at
 		pub.staysOn(ctx, subs[0], step.rid, 20)
@@ -362,8 +362,8 @@ func simulcastSwitch(ctx context.Context, t *T) {
 		pub.staysOn(ctx, subs[0], old, 20)
 		layer.HoldKeyFrames(false)
 		got := pub.comesFrom(ctx, subs[0], rid)
-		if sent := layer.Stats(); sent.KeyFrames != before.KeyFrames+1 {
-			t.Errorf("layer %s sent %d key frames until the switch, want 1", rid, sent.KeyFrames-before.KeyFrames)
+		if sent := layer.Stats().KeyFrames - before.KeyFrames; sent < 1 || sent > 2 { // the first may cross a repeated request
+			t.Errorf("layer %s sent %d key frames until the switch, want 1", rid, sent)
 		}
 		if last := got.Switches[len(got.Switches)-1]; !last.Key {
 			t.Errorf("the switch is not at a key frame: %+v", last)

@@ -36,6 +36,8 @@ const (
 	upPercent  = 110
 	// shortFor is how long the bandwidth must be short before a layer is given up: a single low estimate is noise.
 	shortFor = 500 * time.Millisecond
+	// roomyFor is how long there must be room for a larger layer: one that stutters measures small for a moment.
+	roomyFor = time.Second
 	// An estimate that follows what is sent never says that more would fit: the next layer is tried after holdFirst
 	// without shortage. A trial that fails doubles the wait, up to holdMax; one that is covered for trialTime has held.
 	holdFirst = 4 * time.Second
@@ -53,6 +55,7 @@ type Selector struct {
 	current    string // what was named last
 	chosen     bool
 	shortSince time.Time
+	roomySince time.Time     // since when there has been room for the next larger layer
 	stable     time.Time     // since when there has been no shortage
 	hold       time.Duration // the wait before the next trial, 0 when the last one did not fail
 
@@ -137,7 +140,7 @@ func (s *Selector) within(now time.Time, list []Layer, e Estimate) string {
 	at := slices.IndexFunc(list, func(l Layer) bool { return l.RID == s.current })
 	if !s.chosen || at < 0 {
 		at = 0
-		s.hold, s.stable, s.shortSince = 0, now, time.Time{}
+		s.hold, s.stable, s.shortSince, s.roomySince = 0, now, time.Time{}, time.Time{}
 		s.try()
 	}
 	if e.Bitrate == 0 {
@@ -192,7 +195,7 @@ func (s *Selector) short(now time.Time, list []Layer, at int, e Estimate) string
 	if s.trial && !e.Fixed {
 		s.hold = min(max(2*s.hold, holdFirst), holdMax)
 	}
-	s.trial, s.shortSince = false, time.Time{}
+	s.trial, s.shortSince, s.roomySince = false, time.Time{}, time.Time{}
 	for _, l := range list[at+1:] {
 		if fits(l, e, fitPercent) {
 			return l.RID
@@ -201,12 +204,20 @@ func (s *Selector) short(now time.Time, list []Layer, at int, e Estimate) string
 	return list[len(list)-1].RID
 }
 
-// better goes up one layer: at once when there is room for it, else, where the estimate is not fixed, as a trial.
+// better goes up one layer: when the estimate has had room for it for a while, else, where the estimate is not fixed, as a
+// trial.
 func (s *Selector) better(now time.Time, list []Layer, at int, e Estimate) string {
 	up := list[at-1]
-	if !fits(up, e, upPercent) && (e.Fixed || now.Sub(s.stable) < max(s.hold, holdFirst)) {
+	if !fits(up, e, upPercent) {
+		s.roomySince = time.Time{}
+	} else if s.roomySince.IsZero() {
+		s.roomySince = now
+	}
+	roomy := !s.roomySince.IsZero() && now.Sub(s.roomySince) >= roomyFor
+	if !roomy && (e.Fixed || now.Sub(s.stable) < max(s.hold, holdFirst)) {
 		return list[at].RID
 	}
+	s.roomySince = time.Time{}
 	s.stable = now
 	if e.Fixed {
 		s.trial = false

@@ -92,8 +92,25 @@ func TestAFixedEstimateFallsToWhatFitsAndComesBack(t *testing.T) {
 	if last != "q" || changes != 1 {
 		t.Fatalf("at 300 kbit/s: %q after %d changes, want q after 1", last, changes)
 	}
-	if last, _, _ = run(&s, now, time.Second, Estimate{Bitrate: 5_000_000, Fixed: true}); last != "f" {
+	if last, _, _ = run(&s, now, 3*time.Second, Estimate{Bitrate: 5_000_000, Fixed: true}); last != "f" {
 		t.Fatalf("the limit is gone and it still sends %q", last)
+	}
+}
+
+// TestALayerThatStuttersIsNoRoom: a larger layer whose publisher pauses for a moment measures small, and does not fit all the
+// same.
+func TestALayerThatStuttersIsNoRoom(t *testing.T) {
+	var s Selector
+	s.Want(Selection{PreferredRID: "f", FallOnBandwidth: true})
+	_, _, now := run(&s, epoch, 3*time.Second, Estimate{Bitrate: 300_000, Fixed: true})
+	for i := range 200 {
+		list := slices.Clone(three)
+		if i%10 < 8 {
+			list[1].Bitrate = 100_000
+		}
+		if rid, _ := s.Choose(now.Add(time.Duration(i)*100*time.Millisecond), list, Estimate{Bitrate: 300_000, Fixed: true}); rid != "q" {
+			t.Fatalf("went up to %q", rid)
+		}
 	}
 }
 
