@@ -8,7 +8,7 @@
 // bounds and decodes the body, runs Validate, calls the session.Registry, encodes once and logs one line. The order is
 // that of contract 1.0. Anything that a browser's page may call carries CORS headers (contract 9.1); the /_emu/ zone,
 // /healthz and /readyz do not. Why a call or an item was refused goes into the log and the header X-Emu-Explain
-// (explain.go), never into the body.
+// (explain.go), never into the body. What a client goes on sending behind its answer is read to its end (drain.go).
 //
 // The rules decide about adapters, package adapter connects and converts; adapters.go joins the two.
 //
