@@ -37,7 +37,7 @@ type (
 
 const (
 	handshakeTimeout = 30 * time.Second
-	dtlsQueue        = 64 // records that wait for pion's reader; a handshake flight is under ten
+	dtlsQueue        = 64 // records that wait for pion's reader: handshakes, and SCTP, which sends again what is dropped here
 	replayWindow     = 512
 	sealRoom         = 32 // bytes that SRTP and SRTCP may add: 16 for GCM, 10 + 4 for AES-CM
 )

@@ -15,6 +15,7 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
 	"github.com/pion/rtcp"
+	"github.com/pion/sctp"
 	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 )
@@ -272,7 +273,8 @@ func (p *Peer) Close() error {
 	err := p.pc.GracefulClose()
 	p.loops.Wait()
 	close(p.joined)
-	if err != nil {
+	// An SFU that was closed first has ended the association, and there is no channel left to reset.
+	if err != nil && !errors.Is(err, sctp.ErrResetPacketInStateNotExist) {
 		return fmt.Errorf("sfutest: close: %w", err)
 	}
 	return nil
