@@ -258,12 +258,18 @@ func (c *call) refusal(err error) *wire.Error {
 	}
 }
 
+// path is that of the request without what must not be logged: the token, and any username of TURN, which is half of a
+// credential, though it may be none of ours.
+func (c *call) path() string {
+	return hideSecrets(hideSecrets(c.request.URL.Path, c.token), mux.Vars(c.request)["username"])
+}
+
 // log writes the call's one line, and one for each failed item. No header is in it, and so no secret.
 func (c *call) log(status int, refused *wire.Error, why []string) {
 	ctx := context.WithoutCancel(c.request.Context())
 	attrs := []slog.Attr{
 		slog.String("method", c.request.Method),
-		slog.String("path", hideSecrets(c.request.URL.Path, c.token)),
+		slog.String("path", c.path()),
 		slog.Int("status", status),
 		slog.Duration("took", time.Since(c.began).Round(time.Microsecond)),
 		slog.String("session", hideSecrets(c.sessionID, c.token)),

@@ -12,6 +12,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// addrPort is what clients are told of a relay.
+func addrPort(r *relay) netip.AddrPort { return unmap(r.addr.AddrPort()) }
+
 // room says whether another allocation may be made with a credential.
 func (s *Server) room(a *asked) (refused stun.ErrorCode) {
 	limits := s.turn.limits()
@@ -42,6 +45,7 @@ func (s *Server) keep(r *relay, limits Limits) error {
 		return ErrFull
 	}
 	s.relays[r] = struct{}{}
+	s.relayed[addrPort(r)] = struct{}{}
 	s.byUsername[r.username]++
 	s.counters.allocated++
 	return nil
@@ -55,11 +59,20 @@ func (s *Server) forget(r *relay) {
 		return
 	}
 	delete(s.relays, r)
+	delete(s.relayed, addrPort(r))
 	s.byUsername[r.username]--
 	if s.byUsername[r.username] == 0 {
 		delete(s.byUsername, r.username)
 	}
 	s.counters.past.add(r)
+}
+
+// relaysAt says whether a relay has that address.
+func (s *Server) relaysAt(at netip.AddrPort) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, live := s.relayed[at]
+	return live
 }
 
 // closeRelays ends every allocation and waits for pion/turn's readers of them.

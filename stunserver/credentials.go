@@ -251,7 +251,7 @@ func (c *Credentials) run() {
 		var fired <-chan time.Time
 		stopNext := func() {}
 		if waits {
-			fired, stopNext = c.clock.After(next)
+			fired, stopNext = timerAt(c.clock, next)
 		}
 		stop() // after the next timer was made: an advance of the clock waits for this
 		stop = stopNext
@@ -265,8 +265,23 @@ func (c *Credentials) run() {
 	}
 }
 
+// maxLate is how late a timer may be: less than anybody would call late.
+const maxLate = 100 * time.Millisecond
+
+// timerAt makes a timer for a moment. Between Now and After the clock may be moved, and the timer would be late by as much.
+func timerAt(clock Clock, at time.Time) (fired <-chan time.Time, stop func()) {
+	for {
+		now := clock.Now()
+		fired, stop = clock.After(at.Sub(now))
+		if clock.Now().Sub(now) <= maxLate {
+			return fired, stop
+		}
+		stop()
+	}
+}
+
 // endDue ends the holds that are over, and tells when the next one will be.
-func (c *Credentials) endDue() (next time.Duration, waits bool) {
+func (c *Credentials) endDue() (next time.Time, waits bool) {
 	now := c.clock.Now()
 	due := map[*hold]error{}
 	c.mu.Lock()
@@ -276,8 +291,8 @@ func (c *Credentials) endDue() (next time.Duration, waits bool) {
 			delete(c.held, h)
 			continue
 		}
-		if left := h.grant.expires.Sub(now); !waits || left < next {
-			next, waits = left, true
+		if !waits || h.grant.expires.Before(next) {
+			next, waits = h.grant.expires, true
 		}
 	}
 	c.mu.Unlock()

@@ -88,7 +88,8 @@ func (r *relay) ReadFrom(p []byte) (int, net.Addr, error) {
 			return 0, nil, err
 		}
 		from = unmap(from)
-		if !r.limits.pass(n) || !r.reaches(from) {
+		// What fills the buffer was cut, most likely: half a packet is worse than none.
+		if n == len(p) || !r.limits.pass(n) || !r.reaches(from) {
 			r.received.drop()
 			continue
 		}
@@ -120,10 +121,10 @@ func (r *relay) WriteTo(p []byte, addr net.Addr) (int, error) {
 }
 
 // reaches says whether packets may pass between the relay and that address. Permissions are of addresses alone, so the ports of
-// the SFU, where nothing else of its address is allowed, are looked at here.
+// the SFU and of other relays, where nothing else of their addresses is allowed, are looked at here.
 func (r *relay) reaches(at netip.AddrPort) bool {
-	turn := r.gate.server.turn
-	return turn.allows(at.Addr()) || slices.Contains(turn.Own(), at)
+	s := r.gate.server
+	return s.turn.allows(at.Addr()) || slices.Contains(s.turn.Own(), at) || s.relaysAt(at)
 }
 
 // meets counts a peer that was not sent to before.

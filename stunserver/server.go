@@ -72,7 +72,8 @@ type Server struct {
 	mu         sync.Mutex
 	conns      map[net.Conn]struct{}
 	relays     map[*relay]struct{}
-	byUsername map[string]int // how many relays
+	relayed    map[netip.AddrPort]struct{} // the addresses of relays
+	byUsername map[string]int              // how many relays
 	closed     bool
 }
 
@@ -93,6 +94,7 @@ func New(cfg Config) (*Server, error) {
 		done:       make(chan struct{}),
 		conns:      make(map[net.Conn]struct{}),
 		relays:     make(map[*relay]struct{}),
+		relayed:    make(map[netip.AddrPort]struct{}),
 		byUsername: make(map[string]int),
 	}
 	if cfg.TLSAddr != "" {

@@ -25,7 +25,8 @@ type TURNConfig struct {
 	// TLS holds the certificate for Config.TLSAddr.
 	TLS *tls.Config
 
-	// PublicPeersOnly refuses peers on private, loopback, link-local and multicast addresses (contract 7.2), but for Own.
+	// PublicPeersOnly refuses peers on private, loopback, link-local and multicast addresses (contract 7.2), but for Own and for
+	// other relays, by which two clients of this server reach each other.
 	PublicPeersOnly bool
 
 	// Own lists addresses that are peers for everyone: the SFU's. Nil means none.
@@ -100,9 +101,9 @@ func (c TURNConfig) allows(ip netip.Addr) bool {
 	return ip.Is4() && (!c.PublicPeersOnly || isPublic(ip))
 }
 
-// owns says whether one of Own is at that address.
+// owns says whether one of Own is at that address, or the relays are: the service's are public.
 func (c TURNConfig) owns(ip netip.Addr) bool {
-	return slices.ContainsFunc(c.Own(), func(own netip.AddrPort) bool { return own.Addr() == ip })
+	return ip == c.Announce || slices.ContainsFunc(c.Own(), func(own netip.AddrPort) bool { return own.Addr() == ip })
 }
 
 // reserved are ranges of IPv4 that reach nobody on the internet, beyond those that netip knows (RFC 6890).
