@@ -118,6 +118,11 @@ func measure(ctx context.Context, o options, source *sfutest.Channel, watchers [
 		return err
 	}
 	report(o, watchers, sent, took, before, after)
+	for i, w := range watchers {
+		if got, reordered := w.counts(); got != sent || reordered != 0 {
+			return fmt.Errorf("subscriber %d received %d of %d messages, %d out of order: the server or this machine does not keep up", i, got, sent, reordered)
+		}
+	}
 	return nil
 }
 
@@ -146,6 +151,12 @@ func send(ctx context.Context, o options, source *sfutest.Channel, total uint64,
 		}
 	}
 	return sent, nil
+}
+
+func (w *watcher) counts() (received, reordered uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.received, w.reordered
 }
 
 // settle waits until everything has come, or nothing more does.
@@ -191,7 +202,7 @@ func report(o options, watchers []*watcher, sent uint64, took time.Duration, bef
 	fmt.Printf("latency p50 %s, p99 %s, max %s\n", percentile(both, 50), percentile(both, 99), percentile(both, 100))
 	if o.stuck > 0 {
 		first, second := percentile(halves[0], 50), percentile(halves[1], 50)
-		fmt.Printf("%d subscribers stopped reading at half time: p50 %s before, %s after, ratio %.2f; p99 %s and %s\n", o.stuck, first, second,
+		fmt.Printf("%d subscribers lost their network at half time: p50 %s before, %s after, ratio %.2f; p99 %s and %s\n", o.stuck, first, second,
 			float64(second)/float64(first), percentile(halves[0], 99), percentile(halves[1], 99))
 	}
 	if o.pid != 0 {
