@@ -151,14 +151,15 @@ export class Calls extends Peer {
     return (await shown) - asked;
   }
 
-  // restart renews ICE by an offer to renegotiate (contract 1.4), and returns the far end's old and new user name.
+  // restart renews ICE by an offer to renegotiate (contract 1.4), and returns the far end's old and new user name, and the
+  // page's own.
   async restart() {
     const before = ufrag(this.pc.remoteDescription);
     this.pc.restartIce();
     const sessionDescription = await this.offer();
     const answer = await this.api('PUT', `/${this.sessionId}/renegotiate`, { sessionDescription });
     await this.accept(answer.sessionDescription);
-    return { before, after: ufrag(this.pc.remoteDescription) };
+    return { before, after: ufrag(this.pc.remoteDescription), localUfrag: ufrag(this.pc.localDescription) };
   }
 
   // close stops the transceivers of these mids and negotiates that.

@@ -134,8 +134,8 @@ export class Peer {
     const pair = report.get(transport?.selectedCandidatePairId);
     const remote = report.get(pair?.remoteCandidateId);
     if (!remote) return null;
-    const { protocol, address, port, usernameFragment } = remote;
-    return { protocol, address, port, usernameFragment };
+    const { protocol, address, port } = remote;
+    return { protocol, address, port, localUfrag: report.get(pair.localCandidateId).usernameFragment };
   }
 
   sent() {

@@ -29,16 +29,22 @@ scenario('Firefox and Chromium see and hear each other, also after an ICE restar
   await Promise.all([firefox.playing(inFirefox), chromium.playing(inChromium)]);
 });
 
-scenario('Firefox closes mid 0 of what it pulls and of what it publishes, the rest plays on', async (stage) => {
+// Firefox makes a new transport when its mid 0 is closed. It does so here before it sends anything: now and then a track that it
+// was sending stays behind, its statistics count packets, and those of the candidate pair show that none leaves.
+scenario('Firefox closes mid 0 of what it pulls, then a mid of what it publishes, the rest plays on', async (stage) => {
   const firefox = await stage.page({ browser: 'firefox' });
   const chromium = await stage.page({ browser: 'chromium' });
-  for (const page of [firefox, chromium]) await page.call('publish', [...sources, { trackName: 'red', source: 'red' }]);
-  const inChromium = await chromium.call('pull', tracksOf(firefox, 'cam', 'red'));
+  await chromium.call('publish', sources);
   const inFirefox = await firefox.call('pull', tracksOf(chromium, 'mic', 'cam'));
-  await Promise.all([firefox.playing(inFirefox), chromium.playing(inChromium)]);
+  await firefox.playing(inFirefox);
+  await firefox.call('close', ['0']);
+  await firefox.playing(['1']);
 
-  await firefox.call('close', ['0', inFirefox[0]]);
-  await Promise.all([firefox.playing(inFirefox.slice(1)), chromium.playing(inChromium)]);
+  const [mic] = await firefox.call('publish', [...sources, { trackName: 'red', source: 'red' }]);
+  const inChromium = await chromium.call('pull', tracksOf(firefox, 'cam', 'red'));
+  await chromium.playing(inChromium);
+  await firefox.call('close', [mic]);
+  await Promise.all([firefox.playing(['1']), chromium.playing(inChromium)]);
 });
 
 // The picture is 320 wide, of which Firefox makes layers of 320, 160 and 80.
