@@ -441,7 +441,7 @@ func TestInbandChannelIsUnorderedAsItsOpeningSays(t *testing.T) { // RFC 8832 se
 			}
 			return false
 		})
-		_, err = at.Write(make([]byte, 20000))
+		_, err = at.Write(make([]byte, 3000)) // three fragments, which leave together
 		must(t, err)
 		pass(10 * time.Second)
 		at.SetReliabilityParams(true, sctp.ReliabilityTypeReliable, 0)
@@ -467,13 +467,14 @@ func (h *hostile) allocate(tb testing.TB) *DataPublication {
 func TestReleasedIDRests(t *testing.T) { // contract 4.2
 	bubble(t, 0, func(t *testing.T, h *hostile) {
 		pub := h.allocate(t)
+		h.allocate(t)
 		h.open(t, pub.ID(), false)
 		synctest.Wait()
 		pub.Close()
 		synctest.Wait() // the endpoint has answered
 		pass(idRest - time.Second)
-		if id := h.allocate(t).ID(); id != 2 {
-			t.Errorf("id %d before the rest is over, want 2", id)
+		if id := h.allocate(t).ID(); id != 3 {
+			t.Errorf("id %d before the rest is over, want 3", id)
 		}
 		pass(2 * time.Second)
 		if id := h.allocate(t).ID(); id != 1 {
@@ -554,26 +555,51 @@ func TestClosedPublicationDeliversNothing(t *testing.T) {
 	})
 }
 
-func TestFailedSCTPHandshakeLeavesNoGoroutine(t *testing.T) {
-	s := newSFU(t, Config{Logger: slog.New(slog.DiscardHandler)})
-	before := goleak.IgnoreCurrent()
+// alone gives the Peer a data transport whose endpoint never answers, and tells of each INIT.
+func alone(tb testing.TB, s *SFU) (p *Peer, sent <-chan struct{}) {
+	tb.Helper()
 	p, err := s.NewPeer()
-	must(t, err)
-	sent := make(chan struct{}, 16)
+	must(tb, err)
+	inits := make(chan struct{}, 64)
 	p.pipe.Store(newDataPipe(func(b []byte) {
 		if b[12] == chunkInit {
-			sent <- struct{}{}
+			inits <- struct{}{}
 		}
 	}))
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.setStateLocked(StateConnected)
 	p.startDataLocked(false, 0)
-	p.mu.Unlock()
+	return p, inits
+}
+
+func TestCancelledSCTPHandshakeLeavesNoGoroutine(t *testing.T) {
+	s := newSFU(t, Config{Logger: slog.New(slog.DiscardHandler)})
+	before := goleak.IgnoreCurrent()
+	p, sent := alone(t, s)
 	select {
 	case <-sent:
 	case <-time.After(10 * time.Second):
-		t.Fatal("no INIT")
+		t.Error("no INIT")
 	}
 	must(t, p.Close())
 	goleak.VerifyNone(t, before)
+}
+
+func TestFailedSCTPHandshakeIsFollowedByAnother(t *testing.T) {
+	s := newSFU(t, Config{Logger: slog.New(slog.DiscardHandler)})
+	synctest.Test(t, func(t *testing.T) { // whose end finds goroutines that are left
+		p, _ := alone(t, s)
+		first := p.pipe.Load()
+		pass(5 * time.Minute)
+		select {
+		case <-first.closed:
+		default:
+			t.Error("the association that failed goes on")
+		}
+		if p.pipe.Load() == first {
+			t.Error("there is no other association")
+		}
+		must(t, p.Close())
+	})
 }
