@@ -15,6 +15,14 @@ export class Api {
     return { status: response.status, answer: await response.json() };
   }
 
+  // adapter makes WebSocket adapters (contract 5.1), which belong to the app and not to a session.
+  async adapter(body) {
+    const { href } = new URL('../adapters/websocket/new', `${this.#root}/`);
+    const headers = { Authorization: `Bearer ${this.#secret}` };
+    const response = await fetch(href, { method: 'POST', headers, body: Buffer.from(JSON.stringify(body)) });
+    return { status: response.status, answer: await response.json() };
+  }
+
   async open(query = '') {
     return (await this.call('POST', `/new${query}`)).answer.sessionId;
   }

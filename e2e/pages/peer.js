@@ -1,6 +1,6 @@
 import { sourceOf } from './sources.js';
 import { sentOf } from './stats.js';
-import { View } from './view.js';
+import { pictureOf, View } from './view.js';
 
 // Peer is one RTCPeerConnection with what it sends and shows. It calls no API: SDP comes from and goes to its user, which
 // is a class that extends it, or a test that plays an application's backend.
@@ -116,6 +116,11 @@ export class Peer {
   async views() {
     const entries = [...this.#views].map(async ([mid, { view, receiver }]) => [mid, await view.read(receiver)]);
     return Object.fromEntries(await Promise.all(entries));
+  }
+
+  // picture measures a JPEG as views() measures what is shown.
+  picture(base64) {
+    return pictureOf(base64);
   }
 
   view(mid) {

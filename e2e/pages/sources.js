@@ -29,11 +29,22 @@ export function painted(colour) {
   return canvas.captureStream(20).getVideoTracks()[0];
 }
 
+// tone gives an audio track of one steady frequency, in Hz.
+function tone(frequency) {
+  const context = new AudioContext({ sampleRate: 48000 });
+  const oscillator = new OscillatorNode(context, { frequency });
+  const output = context.createMediaStreamDestination();
+  oscillator.connect(new GainNode(context, { gain: 0.3 })).connect(output);
+  oscillator.start();
+  return output.stream.getAudioTracks()[0];
+}
+
 // sourceOf knows "camera", small enough for a software encoder beside others, "wide camera", which has room for three
-// simulcast layers, "microphone", and colours.
+// simulcast layers, "microphone", "tone 440", and colours.
 export async function sourceOf(name) {
   if (name === 'camera') return camera(640, 360, 20);
   if (name === 'wide camera') return camera(960, 540, 15);
   if (name === 'microphone') return microphone();
+  if (name.startsWith('tone ')) return tone(Number(name.slice(5)));
   return painted(name);
 }

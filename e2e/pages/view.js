@@ -13,6 +13,7 @@ export class View {
   widths = []; // every width that the picture had, in order
   stops = []; // of the picture, see #pace
   peak = 0; // loudest absolute sample since the last read
+  pitch = 0; // Hz, the strongest frequency of the last 0.7 s
   error = null;
   #element;
   #canvas;
@@ -118,6 +119,7 @@ export class View {
     if (this.#analyser) {
       this.#analyser.getFloatTimeDomainData(this.#wave);
       this.peak = this.#wave.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+      this.pitch = this.#strongest();
     }
     return {
       label: this.label,
@@ -130,6 +132,7 @@ export class View {
       widths: this.widths,
       stops: this.stops,
       peak: this.peak,
+      pitch: this.pitch,
       error: this.error,
       packets: inbound.packetsReceived ?? 0,
       lost: inbound.packetsLost ?? 0,
@@ -144,9 +147,25 @@ export class View {
     };
   }
 
+  #strongest() {
+    const levels = new Float32Array(this.#analyser.frequencyBinCount);
+    this.#analyser.getFloatFrequencyData(levels);
+    const bin = levels.reduce((best, level, i) => (level > levels[best] ? i : best), 0);
+    return (bin * this.#analyser.context.sampleRate) / this.#analyser.fftSize;
+  }
+
   remove() {
     this.#element.remove();
   }
+}
+
+// pictureOf decodes a JPEG and measures it as a View does what it shows.
+export async function pictureOf(base64) {
+  const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], { type: 'image/jpeg' }));
+  const canvas = new OffscreenCanvas(32, 18).getContext('2d', { willReadFrequently: true });
+  canvas.drawImage(bitmap, 0, 0, 32, 18);
+  const pixels = canvas.getImageData(0, 0, 32, 18).data;
+  return { size: [bitmap.width, bitmap.height], mean: [0, 1, 2].map((channel) => Math.round(average(pixels, channel))) };
 }
 
 function average(pixels, channel) {
