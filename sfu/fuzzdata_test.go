@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/crc32"
-	"io"
 	"iter"
 	"log/slog"
 	"runtime"
@@ -243,7 +242,7 @@ func FuzzSCTP(f *testing.F) {
 	f.Add([]byte{6, 0, 0, 4}) // ABORT
 	f.Add([]byte{1, 0, 0, 20, 1, 2, 3, 4, 0, 16, 0, 0, 255, 255, 255, 255, 0, 0, 0, 1})
 	f.Add([]byte{7, 0, 0, 8, 0, 0, 0, 0})
-	s, err := New(Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s, err := New(Config{Logger: slog.New(slog.DiscardHandler)})
 	must(f, err)
 	h := newHostile(f, s)
 	h.takeOver()
@@ -288,7 +287,7 @@ func FuzzDCEP(f *testing.F) {
 	f.Add(uint16(7), uint32(50), []byte{3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 'x'})
 	f.Add(uint16(7), uint32(50), []byte{3, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255})
 	f.Add(uint16(0), uint32(50), []byte{2})
-	s, err := New(Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s, err := New(Config{Logger: slog.New(slog.DiscardHandler)})
 	must(f, err)
 	h := newHostile(f, s)
 	f.Cleanup(func() { h.close(); _ = s.Close() })
