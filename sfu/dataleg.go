@@ -34,7 +34,7 @@ const (
 type Policy struct {
 	Unordered      bool
 	MaxRetransmits *uint16        // 0 sends once; nil is no limit
-	MaxLifetime    *time.Duration // in the queue, and from the first transmission on
+	MaxLifetime    *time.Duration // in the queue; pion/sctp counts from the newest transmission, so what it holds (64 KiB) is sent until it arrives
 }
 
 func (p Policy) reliable() bool { return p.MaxRetransmits == nil && p.MaxLifetime == nil }
