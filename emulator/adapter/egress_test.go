@@ -187,6 +187,7 @@ func TestASlowEndpointLosesTheOldest(t *testing.T) {
 	src := r.source()
 	a := r.open(NewPCM(r.config(e.url), src.Publication()))
 	s := e.socket()
+	until(t, "the track is tapped", func() bool { return a.tap.Load() != nil })
 	packets := encodeTone(t, 440, 440, 50)
 	for i := 0; a.Info().Dropped == 0; i++ { // nobody reads: the kernel's buffers fill, then the backlog does
 		src.Write(packets[i%len(packets)], frameSamples)
