@@ -8,6 +8,9 @@ import (
 // piece by piece, is not interrupted by every late piece: 60 ms, or as many frames of waiting.
 const primeFrames = 3
 
+// chunkBytes is how much is kept in one piece: small messages are put together, so that what is counted is what is held.
+const chunkBytes = 16 << 10
+
 // pacer holds PCM that came faster than it is played. Whole utterances are sent at once and played in real time (contract
 // 5.3). It holds at most as many bytes as it was made for; what does not fit is refused, and the socket is not read until it
 // does, so that nothing is lost and TCP slows the endpoint down.
@@ -16,7 +19,7 @@ type pacer struct {
 	space chan struct{} // one slot: something was taken out
 
 	mu      sync.Mutex
-	pieces  [][]byte // oldest first, none empty
+	pieces  [][]byte // oldest first, none empty, of our own
 	size    int      // bytes in pieces
 	playing bool
 	waited  int  // frames of silence since the utterance's first piece
@@ -25,7 +28,7 @@ type pacer struct {
 
 func newPacer(limit int) *pacer { return &pacer{max: limit, space: make(chan struct{}, 1)} }
 
-// push adds a piece, which the pacer keeps; false where it does not fit yet. A piece that is larger than the pacer fits when
+// push adds a copy of a piece; false where it does not fit yet. A piece that is larger than the pacer fits when
 // it is empty. An empty piece ends an utterance: Cloudflare's own example sends one.
 func (p *pacer) push(piece []byte) bool {
 	p.mu.Lock()
@@ -37,7 +40,12 @@ func (p *pacer) push(piece []byte) bool {
 	if p.size > 0 && p.size+len(piece) > p.max {
 		return false
 	}
-	p.pieces = append(p.pieces, piece)
+	last := len(p.pieces) - 1
+	if last < 0 || len(p.pieces[last])+len(piece) > chunkBytes {
+		p.pieces = append(p.pieces, make([]byte, 0, max(chunkBytes, len(piece))))
+		last++
+	}
+	p.pieces[last] = append(p.pieces[last], piece...)
 	p.size += len(piece)
 	p.ended = false
 	return true

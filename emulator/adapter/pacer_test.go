@@ -108,3 +108,26 @@ func TestAFullPacerRefusesUntilSomethingIsPlayed(t *testing.T) {
 		t.Error("a piece larger than the pacer never fits")
 	}
 }
+
+// TestWhatIsHeldIsWhatIsCounted: a message of a few bytes may lie in a buffer of many, which must not be kept for its sake.
+func TestWhatIsHeldIsWhatIsCounted(t *testing.T) {
+	p := newPacer(1 << 20)
+	want := tone(440, 1000, 10*frameSamples)
+	sent := bytesOf(want)
+	for piece := range slices.Chunk(sent, 4) {
+		message := make([]byte, 32<<10)
+		if !p.push(message[:copy(message, piece)]) {
+			t.Fatal("it does not fit")
+		}
+	}
+	held := 0
+	for _, piece := range p.pieces {
+		held += cap(piece)
+	}
+	if held > len(sent)+chunkBytes {
+		t.Errorf("%d bytes are held for %d", held, len(sent))
+	}
+	if pcm, _ := played(p); !slices.Equal(pcm[:len(want)], want) {
+		t.Error("something else is played than was sent")
+	}
+}

@@ -20,7 +20,9 @@ const (
 // metadata are addresses at which clouds hand out credentials, outside the link-local ranges.
 var metadata = []netip.Addr{
 	netip.MustParseAddr("fd00:ec2::254"),   // AWS
+	netip.MustParseAddr("fd00:ec2::23"),    // AWS, the agent of EKS
 	netip.MustParseAddr("fd20:ce::254"),    // Google
+	netip.MustParseAddr("fd00:42::42"),     // Scaleway
 	netip.MustParseAddr("100.100.100.200"), // Alibaba
 	netip.MustParseAddr("192.0.0.192"),     // Oracle
 	netip.MustParseAddr("168.63.129.16"),   // Azure

@@ -331,6 +331,7 @@ func (r *Registry) CloseAdapters(ctx context.Context, app *App, in *wire.CloseAd
 				e.adapter.Close()
 				bytes := e.adapter.Info().Bytes
 				out.Tracks[i].BytesProcessed = &bytes
+				r.adapterEnded(e) // before the answer, so that what the client asks next finds the session gone
 			})
 		case !known:
 			fail[i] = wire.Refuse(wire.AdapterNotFound, "tracks[%d]: app %s never had an adapter %q, or it was closed long ago; close by the "+
