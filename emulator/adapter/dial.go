@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"syscall"
 
 	"github.com/coder/websocket"
@@ -106,15 +107,25 @@ func withoutURL(err error) error {
 	return err
 }
 
-// Mask is an endpoint as logs and state show it: without what comes after the path, where tokens stand (contract 5.1).
+// tokenLength is from where on a part of a path may be a token: keys are longer, words are shorter.
+const tokenLength = 20
+
+// Mask is an endpoint as logs and state show it: without what comes after the path, and without long parts of the path, where
+// tokens stand (contract 5.1).
 func Mask(endpoint string) string {
 	at, err := url.Parse(endpoint)
 	if err != nil {
 		return "(not a URL)"
 	}
-	shown := url.URL{Scheme: at.Scheme, Host: at.Host, Path: at.Path}
-	if at.RawQuery != "" {
-		return shown.String() + "?***"
+	parts := strings.Split(at.EscapedPath(), "/")
+	for i, part := range parts {
+		if len(part) >= tokenLength {
+			parts[i] = "***"
+		}
 	}
-	return shown.String()
+	shown := at.Scheme + "://" + at.Host + strings.Join(parts, "/")
+	if at.RawQuery != "" {
+		return shown + "?***"
+	}
+	return shown
 }

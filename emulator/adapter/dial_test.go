@@ -245,9 +245,10 @@ func TestSecureEndpointsAreDialled(t *testing.T) {
 func TestTokensAreMasked(t *testing.T) {
 	for endpoint, want := range map[string]string{
 		"wss://host.example:8443/a/b?token=secret&x=1": "wss://host.example:8443/a/b?***",
-		"ws://host/":                      "ws://host/",
-		"ws://user:secret@host/?a#secret": "ws://host/?***",
-		"ws://bad host/?secret":           "(not a URL)",
+		"ws://host/": "ws://host/",
+		"wss://host/rooms/0123456789abcdefghij/in": "wss://host/rooms/***/in",
+		"ws://user:secret@host/?a#secret":          "ws://host/?***",
+		"ws://bad host/?secret":                    "(not a URL)",
 	} {
 		if got := Mask(endpoint); got != want {
 			t.Errorf("%s is shown as %s, want %s", endpoint, got, want)
