@@ -426,7 +426,7 @@ func TestFaultsOnChannels(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		id := b.dataSession()
 		for _, after := range []bool{false, true} {
-			b.Registry.faults = decided(func(c Call) Fault {
+			b.faults = decided(func(c Call) Fault {
 				if c.Operation != OpNewChannels || c.Items != 2 {
 					return Fault{}
 				}
