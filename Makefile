@@ -56,13 +56,13 @@ compose-test: ## build the image, start docker compose, pull media from outside 
 	scripts/compose-test.sh
 
 turn-abuse: ## malformed frames, wrong credentials and 200 allocations at the TURN server; nothing may be left
-	scripts/turn-abuse.sh $(TURNABUSE)
+	scripts/load.sh turnabuse $(TURNABUSE)
 
 dataload: ## 1 publisher to 100 subscribers on data channels, 200 messages a second for 20 s (DATALOAD="-rate 400")
-	scripts/dataload.sh $(DATALOAD)
+	scripts/load.sh dataload $(DATALOAD)
 
 adapterload: ## 20 PCM egress and 20 ingest adapters at once for 20 s (ADAPTERLOAD="-jpeg 20")
-	scripts/adapterload.sh $(ADAPTERLOAD)
+	scripts/load.sh adapterload $(ADAPTERLOAD)
 
 clean: ## remove what the targets above built
 	rm -rf bin dist e2e/node_modules e2e/test-results

@@ -9,7 +9,7 @@ import (
 	"github.com/pion/stun/v2"
 )
 
-// What scripts/turn-abuse.sh does to the program, in small: when clients have done their worst and gone, nothing is left.
+// What scripts/turnabuse does to the program, in small: when clients have done their worst and gone, nothing is left.
 func TestNothingIsLeftOfHostileAndCarelessClients(t *testing.T) {
 	s := startTURN(t, func(_ *Config, turn *TURNConfig) {
 		turn.Limits = func() Limits { return Limits{Lifetime: time.Second} }

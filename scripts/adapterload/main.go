@@ -3,18 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/callsemu/callsemu/scripts/internal/api"
+	"github.com/callsemu/callsemu/scripts/internal/load"
 	"github.com/callsemu/callsemu/sfu/sfutest"
 )
 
@@ -26,37 +21,22 @@ const (
 
 // options are the flags.
 type options struct {
-	url                  string
-	pid                  int
+	load.Target
 	egress, ingest, jpeg int
 	length               time.Duration
 }
 
-func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "adapterload:", err)
-		os.Exit(1)
-	}
-}
+func main() { load.Main(app, run) }
 
 func parse(args []string) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("adapterload", flag.ContinueOnError)
-	flags.StringVar(&o.url, "url", "", "base URL of callsemu, on a loopback address")
-	flags.IntVar(&o.pid, "pid", 0, "process whose CPU time and memory are measured")
+	flags := o.Flags(app)
 	flags.IntVar(&o.egress, "egress", 20, "PCM egress adapters, up to 100")
 	flags.IntVar(&o.ingest, "ingest", 20, "PCM ingest adapters, up to 100")
 	flags.IntVar(&o.jpeg, "jpeg", 0, "JPEG adapters, up to 100")
 	flags.DurationVar(&o.length, "secs", 20*time.Second, "length of the run, up to 5m")
-	if err := flags.Parse(args); err != nil {
+	if err := o.Parse(flags, args); err != nil {
 		return o, err
-	}
-	at, err := url.Parse(o.url)
-	if err != nil {
-		return o, err
-	}
-	if ip := net.ParseIP(at.Hostname()); ip == nil || !ip.IsLoopback() {
-		return o, fmt.Errorf("-url %q is not on a loopback address", o.url)
 	}
 	for name, n := range map[string]int{"egress": o.egress, "ingest": o.ingest, "jpeg": o.jpeg} {
 		if n < 0 || n > 100 {
@@ -69,16 +49,14 @@ func parse(args []string) (options, error) {
 	return o, nil
 }
 
-func run(args []string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+func run(ctx context.Context, args []string) error {
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
 	start, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	session, peer, err := publish(start, o.url)
+	session, peer, err := publish(start, o.URL)
 	if err != nil {
 		return err
 	}

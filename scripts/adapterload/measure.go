@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/callsemu/callsemu/scripts/internal/load"
 	"github.com/callsemu/callsemu/scripts/internal/proc"
 	"github.com/callsemu/callsemu/sfu/sfutest"
 )
@@ -141,14 +142,14 @@ func (s *sink) note(name, kind string, number uint32, now time.Time) {
 }
 
 func measure(ctx context.Context, o options, s *sink) error {
-	if err := pause(ctx, 3*time.Second); err != nil { // until everything flows
+	if err := load.Pause(ctx, 3*time.Second); err != nil { // until everything flows
 		return err
 	}
-	before, err := proc.Of(o.pid)
+	before, err := proc.Of(o.PID)
 	if err != nil {
 		return err
 	}
-	packets, err := ingestPackets(ctx, o.url)
+	packets, err := ingestPackets(ctx, o.URL)
 	if err != nil {
 		return err
 	}
@@ -156,37 +157,26 @@ func measure(ctx context.Context, o options, s *sink) error {
 	s.mu.Lock()
 	s.from = began
 	s.mu.Unlock()
-	if err := pause(ctx, o.length); err != nil {
+	if err := load.Pause(ctx, o.length); err != nil {
 		return err
 	}
 	took := time.Since(began)
-	after, err := proc.Of(o.pid)
+	after, err := proc.Of(o.PID)
 	if err != nil {
 		return err
 	}
-	more, err := ingestPackets(ctx, o.url)
+	more, err := ingestPackets(ctx, o.URL)
 	if err != nil {
 		return err
 	}
 	s.report(o, took)
 	reportIngest(packets, more, took)
-	if o.pid != 0 {
+	if o.PID != 0 {
 		cpu := (after.CPU - before.CPU).Seconds() / took.Seconds()
 		fmt.Printf("server: %.1f %% of one core, %.2f %% for each of %d adapters, resident %d MB\n", 100*cpu,
 			100*cpu/float64(max(1, o.egress+o.ingest+o.jpeg)), o.egress+o.ingest+o.jpeg, after.Resident>>20)
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (s *sink) report(o options, took time.Duration) {

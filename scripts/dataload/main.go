@@ -2,17 +2,12 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/callsemu/callsemu/scripts/internal/api"
+	"github.com/callsemu/callsemu/scripts/internal/load"
 	"github.com/callsemu/callsemu/sfu/sfutest"
 )
 
@@ -24,40 +19,25 @@ const (
 
 // options are the flags.
 type options struct {
-	url         string
-	pid         int
+	load.Target
 	subs, stuck int
 	rate, size  int
 	length      time.Duration
 	drain       time.Duration // how long to wait for what is on its way
 }
 
-func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "dataload:", err)
-		os.Exit(1)
-	}
-}
+func main() { load.Main(app, run) }
 
 func parse(args []string) (options, error) {
 	o := options{drain: 5 * time.Second}
-	flags := flag.NewFlagSet("dataload", flag.ContinueOnError)
-	flags.StringVar(&o.url, "url", "", "base URL of callsemu, on a loopback address")
-	flags.IntVar(&o.pid, "pid", 0, "process whose CPU time and memory are measured")
+	flags := o.Flags(app)
 	flags.IntVar(&o.subs, "subs", 100, "subscribers, up to 1000")
 	flags.IntVar(&o.stuck, "stuck", 0, "subscribers more that cut their network at half time, up to 100")
 	flags.IntVar(&o.rate, "rate", 200, "messages a second, up to 20000")
 	flags.IntVar(&o.size, "size", 100, "bytes of a message, 16 to 65536")
 	flags.DurationVar(&o.length, "secs", 20*time.Second, "length of the run, up to 5m")
-	if err := flags.Parse(args); err != nil {
+	if err := o.Parse(flags, args); err != nil {
 		return o, err
-	}
-	at, err := url.Parse(o.url)
-	if err != nil {
-		return o, err
-	}
-	if ip := net.ParseIP(at.Hostname()); at.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return o, fmt.Errorf("-url %q is not on a loopback address", o.url)
 	}
 	switch {
 	case o.subs < 1 || o.subs > 1000 || o.stuck < 0 || o.stuck > 100:
@@ -70,16 +50,14 @@ func parse(args []string) (options, error) {
 	return o, nil
 }
 
-func run(args []string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+func run(ctx context.Context, args []string) error {
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
 	start, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	publisher, err := connect(start, o.url)
+	publisher, err := connect(start, o.URL)
 	if err != nil {
 		return err
 	}
@@ -91,7 +69,7 @@ func run(args []string) error {
 	var watchers []*watcher
 	var stuck []*endpoint
 	for i := range o.subs + o.stuck {
-		e, err := connect(start, o.url)
+		e, err := connect(start, o.URL)
 		if err != nil {
 			return err
 		}

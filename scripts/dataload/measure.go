@@ -92,7 +92,7 @@ func measure(ctx context.Context, o options, source *sfutest.Channel, watchers [
 	for _, w := range watchers {
 		w.half = total/2 + 1
 	}
-	before, err := proc.Of(o.pid)
+	before, err := proc.Of(o.PID)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func measure(ctx context.Context, o options, source *sfutest.Channel, watchers [
 		return failure
 	}
 	settle(ctx, o.drain, watchers, sent)
-	after, err := proc.Of(o.pid)
+	after, err := proc.Of(o.PID)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func report(o options, watchers []*watcher, sent uint64, took time.Duration, bef
 		fmt.Printf("%d subscribers lost their network at half time: p50 %s before, %s after, ratio %.2f; p99 %s and %s\n", o.stuck, first, second,
 			float64(second)/float64(first), percentile(halves[0], 99), percentile(halves[1], 99))
 	}
-	if o.pid != 0 {
+	if o.PID != 0 {
 		cpu := after.CPU - before.CPU
 		fmt.Printf("server: %.2f s of CPU, %.1f us per delivered message, resident %d MB before and %d MB after\n", cpu.Seconds(),
 			cpu.Seconds()*1e6/float64(max(received, 1)), before.Resident>>20, after.Resident>>20)

@@ -5,16 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/callsemu/callsemu/scripts/internal/load"
 )
 
 const (
@@ -25,8 +21,7 @@ const (
 
 // options are the flags.
 type options struct {
-	url         string
-	pid         int
+	load.Target
 	malformed   int
 	rate        int
 	length      time.Duration
@@ -35,25 +30,16 @@ type options struct {
 
 func parse(args []string) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("turnabuse", flag.ContinueOnError)
-	flags.StringVar(&o.url, "url", "", "base URL of callsemu, on a loopback address; its rule turn-lifetime must be short")
-	flags.IntVar(&o.pid, "pid", 0, "its process")
+	flags := o.Flags("turnabuse")
 	flags.IntVar(&o.malformed, "malformed", 2000, "malformed streams, and ten times as many datagrams, up to 20000")
 	flags.IntVar(&o.rate, "rate", 1000, "wrong credentials a second, up to 5000")
 	flags.DurationVar(&o.length, "secs", 10*time.Second, "for so long, up to 1m")
 	flags.IntVar(&o.allocations, "allocations", 200, "allocations at one time, up to 400")
-	if err := flags.Parse(args); err != nil {
+	if err := o.Parse(flags, args); err != nil {
 		return o, err
 	}
-	at, err := url.Parse(o.url)
-	if err != nil {
-		return o, err
-	}
-	ip := net.ParseIP(at.Hostname())
 	switch {
-	case ip == nil || !ip.IsLoopback():
-		return o, fmt.Errorf("-url %q is not on a loopback address", o.url)
-	case o.pid <= 0:
+	case o.PID <= 0:
 		return o, errors.New("-pid is missing")
 	case o.malformed < 1 || o.malformed > 20000 || o.rate < 1 || o.rate > 5000 || o.allocations < 1 || o.allocations > 400 ||
 		o.length < time.Second || o.length > time.Minute:
@@ -62,14 +48,7 @@ func parse(args []string) (options, error) {
 	return o, nil
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "turnabuse:", err)
-		os.Exit(1)
-	}
-}
+func main() { load.Main("turnabuse", run) }
 
 // stage is one kind of abuse; it returns what it counted.
 type stage struct {
@@ -113,7 +92,7 @@ func run(ctx context.Context, args []string) error {
 			return fmt.Errorf("after %s: %w", s.name, err)
 		}
 		fmt.Printf("%-20s %s in %.1fs, CPU %.0f%% of a core; then %s\n", s.name, counted, took.Seconds(),
-			100*(after.cpu-before.cpu).Seconds()/took.Seconds(), rest)
+			100*(after.CPU-before.CPU).Seconds()/took.Seconds(), rest)
 		if rest.files != begun.files {
 			return fmt.Errorf("after %s: %d open files, %d before", s.name, rest.files, begun.files)
 		}
@@ -171,7 +150,7 @@ func (t *target) learn(ctx context.Context) error {
 }
 
 func (t *target) call(ctx context.Context, method, path, body string, out any) error {
-	request, err := http.NewRequestWithContext(ctx, method, t.url+path, bytes.NewReader([]byte(body)))
+	request, err := http.NewRequestWithContext(ctx, method, t.URL+path, bytes.NewReader([]byte(body)))
 	if err != nil {
 		return err
 	}

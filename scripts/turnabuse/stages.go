@@ -15,6 +15,8 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/stun/v2"
 	"github.com/pion/turn/v3"
+
+	"github.com/callsemu/callsemu/scripts/internal/load"
 )
 
 // frames are streams that are none.
@@ -109,7 +111,7 @@ func wrongCredentials(ctx context.Context, t target) (string, error) {
 			sent++
 		}
 	}
-	_ = pause(ctx, time.Second) // for the last answers
+	_ = load.Pause(ctx, time.Second) // for the last answers
 	_ = conn.Close()
 	counting.Wait()
 	if err == nil && answers < sent*9/10 {

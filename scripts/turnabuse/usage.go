@@ -6,43 +6,31 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"strings"
 	"time"
+
+	"github.com/callsemu/callsemu/scripts/internal/load"
+	"github.com/callsemu/callsemu/scripts/internal/proc"
 )
 
 // usage is what the process takes.
 type usage struct {
-	cpu    time.Duration // since its start
-	memory int64         // resident, bytes
-	files  int           // open
-	rest   float64       // share of a core over restFor; of atRest alone
+	proc.Usage
+	files int     // open
+	rest  float64 // share of a core over restFor; of atRest alone
 }
 
 func (u usage) String() string {
-	return fmt.Sprintf("at rest: CPU %.1f%% of a core, %d open files, %.1f MB", 100*u.rest, u.files, float64(u.memory)/1e6)
+	return fmt.Sprintf("at rest: CPU %.1f%% of a core, %d open files, %.1f MB", 100*u.rest, u.files, float64(u.Resident)/1e6)
 }
 
 // usage reads /proc.
 func (t *target) usage() (usage, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.pid))
+	used, err := proc.Of(t.PID)
 	if err != nil {
 		return usage{}, err
 	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the name before it may hold anything
-	fields := strings.Fields(rest)
-	if len(fields) < 22 {
-		return usage{}, fmt.Errorf("/proc/%d/stat has %d fields", t.pid, len(fields))
-	}
-	var user, system, pages int64
-	if _, err := fmt.Sscan(fields[11]+" "+fields[12]+" "+fields[21], &user, &system, &pages); err != nil {
-		return usage{}, err
-	}
-	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", t.pid))
-	if err != nil {
-		return usage{}, err
-	}
-	const tick = 10 * time.Millisecond // USER_HZ is 100 everywhere
-	return usage{cpu: time.Duration(user+system) * tick, memory: pages * int64(os.Getpagesize()), files: len(files)}, nil
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", t.PID))
+	return usage{Usage: used, files: len(files)}, err
 }
 
 // state is what /_emu/state says of TURN.
@@ -78,7 +66,7 @@ func (t *target) atRest(ctx context.Context) (usage, error) {
 				return last, nil
 			}
 		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
+		if err := load.Pause(ctx, 100*time.Millisecond); err != nil {
 			return usage{}, errors.Join(fmt.Errorf("%d allocations and %d connections are left, %s",
 				len(s.TURN.Allocations), s.TURN.Connections, last), err)
 		}
@@ -91,21 +79,10 @@ func (t *target) observe(ctx context.Context) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	if err := pause(ctx, restFor); err != nil {
+	if err := load.Pause(ctx, restFor); err != nil {
 		return usage{}, err
 	}
 	after, err := t.usage()
-	after.rest = (after.cpu - before.cpu).Seconds() / restFor.Seconds()
+	after.rest = (after.CPU - before.CPU).Seconds() / restFor.Seconds()
 	return after, err
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
