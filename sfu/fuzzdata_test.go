@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pion/sctp"
+
+	"github.com/callsemu/callsemu/internal/pionlog"
 )
 
 // hostile is an endpoint whose SCTP is in the test's hands: first pion's, to set the association up, then whatever comes.
@@ -74,7 +76,7 @@ func newConnected(tb testing.TB, s *SFU, longest uint32) *hostile {
 	p.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	h.assoc, err = sctp.ClientContext(ctx, sctp.WithNetConn(h.pipe), sctp.WithLoggerFactory(pionLogs{slog.New(slog.DiscardHandler)}))
+	h.assoc, err = sctp.ClientContext(ctx, sctp.WithNetConn(h.pipe), sctp.WithLoggerFactory(pionlog.Factory{Log: slog.New(slog.DiscardHandler)}))
 	must(tb, err)
 	for h.over() { // the SFU's side is a moment later
 		runtime.Gosched()

@@ -18,6 +18,7 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/stun/v4"
 
+	"github.com/callsemu/callsemu/internal/pionlog"
 	"github.com/callsemu/callsemu/sfu/internal/udp"
 )
 
@@ -94,7 +95,7 @@ func New(cfg Config) (*SFU, error) {
 	s := &SFU{
 		cfg:         cfg,
 		log:         cfg.Logger,
-		logging:     pionLogs{cfg.Logger},
+		logging:     pionlog.Factory{Log: cfg.Logger},
 		certificate: certificate,
 		fingerprint: "sha-256 " + colons(sum[:]),
 		done:        make(chan struct{}),

@@ -10,6 +10,8 @@ import (
 
 	"github.com/pion/stun/v2"
 	"github.com/pion/turn/v3"
+
+	"github.com/callsemu/callsemu/internal/pionlog"
 )
 
 // link is one socket, or one stream, as a gate sees it.
@@ -61,12 +63,13 @@ func (s *Server) newGate(l link, transport string) *gate {
 }
 
 // start has pion/turn serve the gate. One turn.Server for each socket and each stream: it neither mixes clients of one address
-// and port on different transports, nor waits with one client's message for another's stream.
+// and port on different transports, nor waits with one client's message for another's stream. Its log never sees a username or a
+// credential that is wrong, for admit has answered those.
 func (g *gate) start() error {
 	_, err := turn.NewServer(turn.ServerConfig{
 		Realm:             Realm,
 		AuthHandler:       g.authKey,
-		LoggerFactory:     pionLogs{g.server.cfg.Logger},
+		LoggerFactory:     pionlog.Factory{Log: g.server.cfg.Logger},
 		InboundMTU:        inboundMTU,
 		PacketConnConfigs: []turn.PacketConnConfig{{PacketConn: g, RelayAddressGenerator: g}},
 	})
