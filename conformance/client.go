@@ -253,13 +253,19 @@ func (x *exchange) want(status int) *exchange {
 	return x
 }
 
-// wantError checks a top-level error against its row.
-func (x *exchange) wantError(id string) *exchange {
+// row ends the case if the catalogue has no such row; what a case asks for counts as checked.
+func (x *exchange) row(id string) Row {
 	row, known := rowByID(id)
 	if !known {
 		x.t.Fatalf("no catalogue row %q", id)
 	}
 	x.t.checked[id] = true
+	return row
+}
+
+// wantError checks a top-level error against its row.
+func (x *exchange) wantError(id string) *exchange {
+	row := x.row(id)
 	b := x.Body
 	if x.Status != row.Status || row.Code != "" && b.ErrorCode != row.Code || row.Text != "" && b.ErrorDescription != row.Text {
 		x.t.Errorf("%s: got %d %s %q, want %d %s %q", x, x.Status, b.ErrorCode, b.ErrorDescription, row.Status, row.Code, row.Text)
@@ -269,16 +275,8 @@ func (x *exchange) wantError(id string) *exchange {
 
 // wantItemError checks one item of a 200 against its row.
 func (x *exchange) wantItemError(index int, id string) *exchange {
-	row, known := rowByID(id)
-	if !known {
-		x.t.Fatalf("no catalogue row %q", id)
-	}
-	x.t.checked[id] = true
 	item := x.item(index)
-	if item.ErrorCode != row.Code || row.Text != "" && item.ErrorDescription != row.Text {
-		x.t.Errorf("%s: item %d has %s %q, want %s %q", x, index, item.ErrorCode, item.ErrorDescription, row.Code, row.Text)
-	}
-	return x
+	return x.wantRow(id, fmt.Sprintf("item %d", index), item.ErrorCode, item.ErrorDescription)
 }
 
 // channel is one item of dataChannels; it ends the case if there are too few.
@@ -291,14 +289,14 @@ func (x *exchange) channel(index int) channelRow {
 
 // wantChannelError checks one data channel of a 200 against its row.
 func (x *exchange) wantChannelError(index int, id string) *exchange {
-	row, known := rowByID(id)
-	if !known {
-		x.t.Fatalf("no catalogue row %q", id)
-	}
-	x.t.checked[id] = true
 	item := x.channel(index)
-	if item.ErrorCode != row.Code || row.Text != "" && item.ErrorDescription != row.Text {
-		x.t.Errorf("%s: data channel %d has %s %q, want %s %q", x, index, item.ErrorCode, item.ErrorDescription, row.Code, row.Text)
+	return x.wantRow(id, fmt.Sprintf("data channel %d", index), item.ErrorCode, item.ErrorDescription)
+}
+
+// wantRow compares one part of the answer, by its name, with its row.
+func (x *exchange) wantRow(id, part, code, text string) *exchange {
+	if row := x.row(id); code != row.Code || row.Text != "" && text != row.Text {
+		x.t.Errorf("%s: %s has %s %q, want %s %q", x, part, code, text, row.Code, row.Text)
 	}
 	return x
 }

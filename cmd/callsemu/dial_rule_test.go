@@ -3,7 +3,6 @@ package main_test
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
@@ -74,31 +73,12 @@ func dialViolations(t *testing.T, root fs.FS) []string {
 		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || mayDial[name] != "" || allows(clients, path.Dir(name)) {
 			return
 		}
-		src, err := fs.ReadFile(root, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files := token.NewFileSet()
-		file, err := parser.ParseFile(files, name, src, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			sel, ok := n.(*ast.SelectorExpr)
-			if !ok {
-				return true
-			}
-			x, ok := sel.X.(*ast.Ident)
-			if !ok {
-				return true
-			}
+		eachSelector(t, root, name, func(file *ast.File, at token.Position, x, sel string) {
 			for imported, names := range dialing {
-				if called := importName(file, imported); called != "" && called == x.Name && slices.Contains(names, sel.Sel.Name) {
-					found = append(found, fmt.Sprintf("%s: %s.%s dials; only %s may", files.Position(n.Pos()), x.Name, sel.Sel.Name,
-						"emulator/adapter/dial.go"))
+				if called := importName(file, imported); called != "" && called == x && slices.Contains(names, sel) {
+					found = append(found, fmt.Sprintf("%s: %s.%s dials; only %s may", at, x, sel, "emulator/adapter/dial.go"))
 				}
 			}
-			return true
 		})
 	})
 	return found

@@ -141,28 +141,35 @@ func sleepViolations(t *testing.T, root fs.FS) []string {
 		if !strings.HasSuffix(name, "_test.go") {
 			return
 		}
-		src, err := fs.ReadFile(root, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files := token.NewFileSet()
-		file, err := parser.ParseFile(files, name, src, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		timeName := importName(file, "time")
-		ast.Inspect(file, func(n ast.Node) bool {
-			sel, ok := n.(*ast.SelectorExpr)
-			if !ok || sel.Sel.Name != "Sleep" {
-				return true
+		eachSelector(t, root, name, func(file *ast.File, at token.Position, x, sel string) {
+			if sel == "Sleep" && x == importName(file, "time") {
+				found = append(found, at.String()+": time.Sleep in a test")
 			}
-			if x, ok := sel.X.(*ast.Ident); ok && x.Name == timeName {
-				found = append(found, files.Position(n.Pos()).String()+": time.Sleep in a test")
-			}
-			return true
 		})
 	})
 	return found
+}
+
+// eachSelector visits every x.sel of a Go file in which x is a mere name, such as that of a package.
+func eachSelector(t *testing.T, root fs.FS, name string, visit func(file *ast.File, at token.Position, x, sel string)) {
+	t.Helper()
+	src, err := fs.ReadFile(root, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, name, src, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := sel.X.(*ast.Ident); ok {
+				visit(file, files.Position(n.Pos()), x.Name, sel.Sel.Name)
+			}
+		}
+		return true
+	})
 }
 
 // importName gives the name by which a file calls an imported package, empty if it does not import it.
