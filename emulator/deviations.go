@@ -35,7 +35,7 @@ var deviations = []Deviation{
 	{"DEV-6", "a session takes any number of requests a second", offInReal + ": 50, then 429", inDev},
 	{"DEV-7", "refusals explain themselves in the header `X-Emu-Explain`", offInReal + ": in the log alone", inDev},
 	{"DEV-8", "adapters may dial this machine and private networks", offInReal, inDev},
-	{"DEV-9", "TURN relays to any peer", offInReal + ": to public ones, the SFU and other relays", inDev},
+	{"DEV-9", "TURN relays to peers on this machine and private networks", offInReal + ": to public ones, the SFU and other relays", inDev},
 	{"DEV-10", "any account is open to any API token (`/client/v4/accounts/`)", offInReal, inDev},
 	{"DEV-11", "a TURN allocation relays at any speed", offInReal + ": 5 new peers, 10,000 packets and 100 Mbit a second", inDev},
 	{"DEV-12", "any TURN key id with any bearer token is accepted", offInReal, inDev},

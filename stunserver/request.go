@@ -206,6 +206,10 @@ func (g *gate) permit(r *relay, ip netip.Addr) stun.ErrorCode {
 	case !ip.Is4():
 		g.server.refuse("peer-family", r.client, "the peer "+ip.String()+" is not IPv4, as relays are", "use the peer's IPv4 candidate")
 		return stun.CodeForbidden
+	case !isHost(ip) && !turn.owns(ip):
+		g.server.refuse("peer-no-host", r.client, "the peer "+ip.String()+" is not the address of one host, or is a link-local one",
+			"use a peer's unicast address; no mode relays to multicast, broadcast, 0.0.0.0 or 169.254.0.0/16")
+		return stun.CodeForbidden
 	case !turn.allows(ip) && !turn.owns(ip):
 		g.server.refuse("peer-forbidden", r.client, "the peer "+ip.String()+" is not on the public internet",
 			"the mode dev allows such peers, as development needs; the real service does not")

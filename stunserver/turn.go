@@ -25,8 +25,8 @@ type TURNConfig struct {
 	// TLS holds the certificate for Config.TLSAddr.
 	TLS *tls.Config
 
-	// PublicPeersOnly refuses peers on private, loopback, link-local and multicast addresses (contract 7.2), but for Own and for
-	// other relays, by which two clients of this server reach each other.
+	// PublicPeersOnly refuses peers on private and loopback addresses, too (contract 7.2), but for Own and for other relays, by
+	// which two clients of this server reach each other.
 	PublicPeersOnly bool
 
 	// Own lists addresses that are peers for everyone: the SFU's. Nil means none.
@@ -98,8 +98,12 @@ func (c TURNConfig) limits() Limits {
 
 // allows says whether relays may send to that address, on any port, and receive from it.
 func (c TURNConfig) allows(ip netip.Addr) bool {
-	return ip.Is4() && (!c.PublicPeersOnly || isPublic(ip))
+	return ip.Is4() && isHost(ip) && (!c.PublicPeersOnly || isPublic(ip))
 }
+
+// isHost is the rule for peers in every mode: multicast and broadcast reach hosts that never asked for it, 0.0.0.0 is no address of
+// a peer, and link-local addresses are those of the metadata services of clouds.
+func isHost(ip netip.Addr) bool { return ip.IsGlobalUnicast() || ip.IsLoopback() }
 
 // owns says whether one of Own is at that address, or the relays are: the service's are public.
 func (c TURNConfig) owns(ip netip.Addr) bool {

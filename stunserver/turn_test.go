@@ -396,6 +396,33 @@ func TestPrivatePeersAreForbiddenButForTheSFU(t *testing.T) {
 	until(t, "what goes to another port of the SFU's address is dropped", func() bool { return s.Stats().Dropped > before })
 }
 
+func TestPeersThatAreNoHostsAreForbiddenInEveryMode(t *testing.T) {
+	for name, change := range map[string]func(*Config, *TURNConfig){
+		"any peer":     nil,
+		"public peers": func(_ *Config, turn *TURNConfig) { turn.PublicPeersOnly = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startTURN(t, change)
+			username, password := s.issue()
+			x := s.session(t, username, password)
+			wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP()), 0)
+			peers := []string{"169.254.169.254", "169.254.0.1", "224.0.0.251", "239.255.255.250", "255.255.255.255", "0.0.0.0", "::ffff:169.254.169.254"}
+			for _, ip := range peers {
+				peer := netip.AddrPortFrom(netip.MustParseAddr(ip), 9).String()
+				wantCode(t, peer, x.ask(stun.MethodCreatePermission, peerAttr(peer)), stun.CodeForbidden)
+				wantCode(t, peer, x.ask(stun.MethodChannelBind, raw(stun.AttrChannelNumber, 0x40, 0, 0, 0), peerAttr(peer)), stun.CodeForbidden)
+			}
+			stats := s.Stats()
+			if got, want := stats.Refused["peer-no-host"], uint64(2*len(peers)); got != want {
+				t.Errorf("%d refusals are counted, want %d", got, want)
+			}
+			if got := stats.Allocations[0].Peers; got != 0 {
+				t.Errorf("%d peers have a permission", got)
+			}
+		})
+	}
+}
+
 func TestAllocationsAreMetered(t *testing.T) {
 	for name, tc := range map[string]struct {
 		limits Limits
