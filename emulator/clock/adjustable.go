@@ -87,8 +87,20 @@ func (a *Adjustable) NewTimer(d time.Duration) Timer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.nowLocked()
-	t := &adjustableTimer{clock: a, at: now.Add(d), c: make(chan time.Time, 1), stopped: make(chan struct{})}
-	if d <= 0 {
+	return a.newTimerLocked(now, now.Add(d))
+}
+
+// NewTimerAt makes a timer as NewTimer does.
+func (a *Adjustable) NewTimerAt(at time.Time) Timer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.newTimerLocked(a.nowLocked(), at)
+}
+
+// newTimerLocked needs a.mu.
+func (a *Adjustable) newTimerLocked(now, at time.Time) Timer {
+	t := &adjustableTimer{clock: a, at: at, c: make(chan time.Time, 1), stopped: make(chan struct{})}
+	if !at.After(now) {
 		t.c <- t.at
 		return t
 	}

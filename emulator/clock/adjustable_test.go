@@ -19,6 +19,28 @@ func realTimePasses(d time.Duration) {
 	synctest.Wait()
 }
 
+func TestTimerForAMomentIsRightThoughTheClockWasMoved(t *testing.T) {
+	inBubble(t, func(t *testing.T, a *Adjustable) {
+		at := a.Now().Add(time.Minute)
+		if err := a.Advance(t.Context(), 30*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		timer, late := a.NewTimerAt(at), a.NewTimerAt(at.Add(-time.Minute))
+		defer timer.Stop()
+		if !fired(late) {
+			t.Error("a timer for a moment that is over did not fire at once")
+		}
+		realTimePasses(30*time.Second - 1)
+		if fired(timer) {
+			t.Error("fired before its time")
+		}
+		realTimePasses(1)
+		if !fired(timer) {
+			t.Error("the timer is late")
+		}
+	})
+}
+
 func TestAdjustableRunsWithRealTime(t *testing.T) {
 	inBubble(t, func(t *testing.T, a *Adjustable) {
 		start := a.Now()

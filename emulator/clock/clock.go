@@ -9,6 +9,9 @@ type Clock interface {
 	At(moment time.Time) time.Time
 	// NewTimer makes a timer that fires once, d from now; at once where d is not positive. Its owner calls Stop in any case.
 	NewTimer(d time.Duration) Timer
+	// NewTimerAt is NewTimer for a moment on the clock. It is right though the clock is moved while it is made, as a timer for what
+	// was left until then by an earlier Now is not.
+	NewTimerAt(at time.Time) Timer
 }
 
 // Timer fires once on C.
@@ -28,6 +31,8 @@ func (realClock) Now() time.Time { return time.Now() }
 func (realClock) At(moment time.Time) time.Time { return moment }
 
 func (realClock) NewTimer(d time.Duration) Timer { return realTimer{time.NewTimer(d)} }
+
+func (realClock) NewTimerAt(at time.Time) Timer { return realTimer{time.NewTimer(time.Until(at))} }
 
 type realTimer struct{ timer *time.Timer }
 

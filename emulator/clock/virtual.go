@@ -41,8 +41,20 @@ func (v *Virtual) At(moment time.Time) time.Time {
 func (v *Virtual) NewTimer(d time.Duration) Timer {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	t := &virtualTimer{clock: v, at: v.now.Add(d), c: make(chan time.Time, 1)}
-	if d <= 0 {
+	return v.newTimerLocked(v.now.Add(d))
+}
+
+// NewTimerAt makes a timer that Advance fires.
+func (v *Virtual) NewTimerAt(at time.Time) Timer {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.newTimerLocked(at)
+}
+
+// newTimerLocked needs v.mu.
+func (v *Virtual) newTimerLocked(at time.Time) Timer {
+	t := &virtualTimer{clock: v, at: at, c: make(chan time.Time, 1)}
+	if !at.After(v.now) {
 		t.c <- v.now
 		return t
 	}

@@ -182,6 +182,8 @@ type fakePeer struct {
 	t    *testing.T
 	full bool
 
+	onInfo func() // set while nothing else runs
+
 	mu      sync.Mutex
 	seen    time.Time
 	up      time.Time // when state became connected
@@ -291,6 +293,9 @@ func (p *fakePeer) LastSeen() time.Time {
 }
 
 func (p *fakePeer) Info() sfu.PeerInfo {
+	if p.onInfo != nil {
+		p.onInfo()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return sfu.PeerInfo{State: p.state, Connected: p.up, LastSeen: p.seen, Estimate: p.fixed, Fixed: p.fixed != 0}

@@ -51,9 +51,8 @@ func (r *Registry) sweeper() {
 			timer.Stop()
 			return
 		}
-		now := r.clock.Now()
-		next := r.clock.NewTimer(min(r.sweep(now).Sub(now), idleSweep))
-		timer.Stop() // only now: a clock that is being advanced waits for it
+		next := r.clock.NewTimerAt(r.sweep(r.clock.Now())) // no duration: the clock may have been moved since Now
+		timer.Stop()                                       // only now: a clock that is being advanced waits for it
 		timer = next
 	}
 }

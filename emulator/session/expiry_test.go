@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,6 +39,27 @@ func TestSessionThatNeverConnectsExpires(t *testing.T) {
 		if state, _ := b.engine.peers[0].State(); state != sfu.StateClosed {
 			t.Error("the peer of an expired session is open")
 		}
+	})
+}
+
+// A sweep looks at the time, then at the sessions, and only then makes its timer.
+func TestADeadlineIsKeptThoughTheClockIsMovedInTheMiddleOfASweep(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.negotiating()
+		synctest.Wait()
+		var once sync.Once
+		b.peer(id).onInfo = func() {
+			once.Do(func() {
+				if err := b.clock.Advance(t.Context(), 30*time.Second); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		b.nudge()
+		b.pass(29 * time.Second)
+		b.wantAlive(id)
+		b.pass(time.Second)
+		b.wantGone(id)
 	})
 }
 
