@@ -20,8 +20,8 @@ type turnClock struct{ clock clock.Clock }
 
 func (c turnClock) Now() time.Time { return c.clock.Now() }
 
-func (c turnClock) After(d time.Duration) (fired <-chan time.Time, stop func()) {
-	timer := c.clock.NewTimer(d)
+func (c turnClock) At(moment time.Time) (fired <-chan time.Time, stop func()) {
+	timer := c.clock.NewTimerAt(moment)
 	return timer.C(), func() { timer.Stop() }
 }
 

@@ -19,9 +19,9 @@ const Realm = "turn.cloudflare.com"
 // Clock is the time by which credentials expire.
 type Clock interface {
 	Now() time.Time
-	// After fires once, d from now. Whoever has received calls stop when what was due has been done, and makes the next
-	// timer before that.
-	After(d time.Duration) (fired <-chan time.Time, stop func())
+	// At fires once, at that moment; it is right though the clock is moved meanwhile. Whoever has received calls stop when what
+	// was due has been done, and makes the next timer before that.
+	At(moment time.Time) (fired <-chan time.Time, stop func())
 }
 
 // usernamePrefix begins every username, as recorded ones do; with the hex form of a ticket it makes 64 characters (contract
@@ -251,7 +251,7 @@ func (c *Credentials) run() {
 		var fired <-chan time.Time
 		stopNext := func() {}
 		if waits {
-			fired, stopNext = timerAt(c.clock, next)
+			fired, stopNext = c.clock.At(next)
 		}
 		stop() // after the next timer was made: an advance of the clock waits for this
 		stop = stopNext
@@ -262,21 +262,6 @@ func (c *Credentials) run() {
 			stop()
 			return
 		}
-	}
-}
-
-// maxLate is how late a timer may be: less than anybody would call late.
-const maxLate = 100 * time.Millisecond
-
-// timerAt makes a timer for a moment. Between Now and After the clock may be moved, and the timer would be late by as much.
-func timerAt(clock Clock, at time.Time) (fired <-chan time.Time, stop func()) {
-	for {
-		now := clock.Now()
-		fired, stop = clock.After(at.Sub(now))
-		if clock.Now().Sub(now) <= maxLate {
-			return fired, stop
-		}
-		stop()
 	}
 }
 

@@ -73,28 +73,3 @@ func TestADatagramThatWouldBeCutIsDropped(t *testing.T) {
 		t.Errorf("%d packets were dropped, want 2", got)
 	}
 }
-
-// leapingClock is moved at the worst of moments.
-type leapingClock struct {
-	*handClock
-	leap time.Duration
-}
-
-func (c *leapingClock) After(d time.Duration) (<-chan time.Time, func()) {
-	c.advance(c.leap)
-	c.leap = 0
-	return c.handClock.After(d)
-}
-
-func TestATimerIsRightThoughTheClockIsMovedWhileItIsMade(t *testing.T) {
-	clock := &leapingClock{newHandClock(), 30 * time.Second}
-	at := clock.Now().Add(time.Minute)
-	fired, stop := timerAt(clock, at)
-	defer stop()
-	clock.advance(30 * time.Second)
-	select {
-	case <-fired:
-	default:
-		t.Error("the timer is late")
-	}
-}

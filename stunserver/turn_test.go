@@ -39,11 +39,15 @@ func (c *handClock) Now() time.Time {
 	return c.now
 }
 
-func (c *handClock) After(d time.Duration) (<-chan time.Time, func()) {
+func (c *handClock) At(moment time.Time) (<-chan time.Time, func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fired := make(chan time.Time, 1)
-	c.timers[fired] = c.now.Add(d)
+	if moment.After(c.now) {
+		c.timers[fired] = moment
+	} else {
+		fired <- moment
+	}
 	return fired, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
