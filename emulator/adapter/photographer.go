@@ -6,6 +6,9 @@ import (
 	"github.com/callsemu/callsemu/sfu"
 )
 
+// askPause lies between two requests for a key frame, however often pictures are due: each costs every viewer of the track bits.
+const askPause = time.Second
+
 // rhythm decides when a picture is due and when a key frame is asked for. It is pure but for the times that it is given.
 type rhythm struct {
 	due   time.Time
@@ -86,6 +89,7 @@ func (a *Adapter) picture(tap *sfu.Tap, out *backlog) {
 			newest = &frame
 		}
 		now, every := time.Now(), a.cfg.Limits().Picture
+		asks := max(every, askPause)
 		switch {
 		case newest != nil && timing.ready(now, every):
 			jpeg, err := camera.expose(newest)
@@ -97,9 +101,9 @@ func (a *Adapter) picture(tap *sfu.Tap, out *backlog) {
 				seq++
 			}
 			newest = nil
-		case newest == nil && timing.ask(now, every):
-			tap.RequestKeyFrame(every)
+		case newest == nil && timing.ask(now, asks):
+			tap.RequestKeyFrame(asks)
 		}
-		timer.Reset(time.Until(timing.next(time.Now(), every)))
+		timer.Reset(time.Until(timing.next(time.Now(), asks)))
 	}
 }

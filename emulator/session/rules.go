@@ -60,7 +60,7 @@ func RuleTable() []RuleInfo {
 }
 
 // Set gives the rule of that name a value: a duration such as 500ms, or a whole number up to the rule's bound; both above
-// zero.
+// zero, and some durations not below a floor.
 func (r *Rules) Set(name, value string) error {
 	i := slices.IndexFunc(ruleTable, func(rule rule) bool { return rule.Name == name })
 	if i < 0 {
@@ -154,8 +154,8 @@ var ruleTable = []rule{
 		duration(func(r *Rules) *time.Duration { return &r.AdapterHandshake })},
 	{RuleInfo{ruleAdapterRetry, "15s", "how long an adapter's lost egress socket is made anew; 5s by older contracts", "contract 5.4"},
 		duration(func(r *Rules) *time.Duration { return &r.AdapterRetry })},
-	{RuleInfo{"jpeg-interval", "1s", "between two pictures of an adapter; key frames are asked for no more often", "contract 5.3, 6"},
-		duration(func(r *Rules) *time.Duration { return &r.JPEGInterval })},
+	{RuleInfo{"jpeg-interval", "1s", "between two pictures of an adapter, 100ms at least; key frames are asked for once a second at most", "contract 5.3, 6"},
+		durationFrom(100*time.Millisecond, func(r *Rules) *time.Duration { return &r.JPEGInterval })},
 	{RuleInfo{"ingest-buffer", "120s", "of PCM that an adapter holds; when it is full the socket is not read", "contract 5.3, inferred"},
 		duration(func(r *Rules) *time.Duration { return &r.IngestBuffer })},
 	{RuleInfo{"max-adapters", "200", "adapters that are open at once", "callsemu"},
@@ -170,6 +170,21 @@ func duration(field func(*Rules) *time.Duration) func(*Rules, string) error {
 		}
 		*field(r) = d
 		return nil
+	}
+}
+
+// durationFrom is duration with a floor: work is done once in that time.
+func durationFrom(least time.Duration, field func(*Rules) *time.Duration) func(*Rules, string) error {
+	set := duration(field)
+	return func(r *Rules, value string) error {
+		var asked Rules
+		if err := set(&asked, value); err != nil {
+			return err
+		}
+		if *field(&asked) < least {
+			return fmt.Errorf("%q is below %s, the least that it may be", value, least)
+		}
+		return set(r, value)
 	}
 }
 

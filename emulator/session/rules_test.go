@@ -46,10 +46,21 @@ func TestEveryRuleCanBeSetAndIsDescribed(t *testing.T) {
 	}
 }
 
+func TestPicturesMayBeATenthOfASecondApart(t *testing.T) {
+	var r Rules
+	if err := r.Set("jpeg-interval", "100ms"); err != nil || r.JPEGInterval != 100*time.Millisecond {
+		t.Errorf("%v, %v", r.JPEGInterval, err)
+	}
+	if err := r.Set("jpeg-interval", "1ns"); err == nil || !strings.Contains(err.Error(), "100ms") {
+		t.Errorf("the error does not name the floor: %v", err)
+	}
+}
+
 func TestBadRuleValuesAreRefused(t *testing.T) {
 	for _, c := range [][2]string{
 		{"no-such-rule", "1"}, {"media-wait", "soon"}, {"media-wait", "0s"}, {"media-wait", "-1s"}, {"media-wait", "5"},
 		{"max-tracks", "many"}, {"max-tracks", "0"}, {"max-tracks", "-1"}, {"max-tracks", "1.5"},
+		{"jpeg-interval", "1ns"}, {"jpeg-interval", "99ms"},
 	} {
 		var r Rules
 		if err := r.Set(c[0], c[1]); err == nil || r != (Rules{}) {
