@@ -40,8 +40,11 @@ type Config struct {
 	// Listen is the IP:PORT of the API and of ICE over TCP; port 0 picks a free one. Empty means DefaultListen.
 	// 127.0.0.1 covers [::1] with the same port, where that exists.
 	Listen string
-	// HTTPS holds IP:PORT of more listeners, for HTTPS alone, such as 0.0.0.0:443. HTTPS is served at Listen in any case.
+	// HTTPS holds IP:PORT of more listeners for HTTPS, such as 0.0.0.0:443, where TURN is served as well, inside TLS and over UDP.
+	// HTTPS alone is served at Listen in any case.
 	HTTPS []string
+	// HTTP holds IP:PORT of more listeners for HTTP without TLS, such as 0.0.0.0:80, where TURN over TCP is served as well.
+	HTTP []string
 	// TLSNames are names and addresses for which there is to be a certificate, besides the machine's and the service's own.
 	TLSNames []string
 	// TLSCert and TLSKey are PEM files with a certificate chain and its key to use instead of a CA of callsemu's.
@@ -59,7 +62,8 @@ type Config struct {
 	// TURNTLS is the IP:PORT of TURN over TLS, or STUNOff. Empty means port 5349 of STUN's address, or a free one
 	// where the port of STUN is 0.
 	TURNTLS string
-	// TURNHost stands in the URLs of STUN and TURN, instead of the address of STUN: what clients reach it by.
+	// TURNHost stands in the URLs of STUN and TURN: what clients reach them by. With turn.cloudflare.com, and for those who ask the API
+	// under the service's name where it is empty, they have the service's names; otherwise the address of STUN.
 	TURNHost string
 	// TURNKeys holds the API tokens of the seeded TURN keys by key id. When it is empty, one key is made up; see TURNKeyID,
 	// TURNKeyToken. In dev mode any other key takes any token.
@@ -116,6 +120,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Advertise = filled(c.Advertise)
 	c.HTTPS = filled(c.HTTPS)
+	c.HTTP = filled(c.HTTP)
 	c.TLSNames = filled(c.TLSNames)
 	c.Hosts = filled(c.Hosts)
 	c.Apps = maps.Clone(c.Apps)
@@ -161,6 +166,7 @@ func randomHex(n int) string {
 // addresses are the parsed settings that name addresses.
 type addresses struct {
 	listen    netip.AddrPort
+	http      []netip.AddrPort
 	https     []netip.AddrPort
 	media     []netip.AddrPort // nil means auto
 	advertise []netip.AddrPort
@@ -180,12 +186,11 @@ func (c Config) addresses() (addresses, error) {
 	if a.listen, err = parseListen("listen", c.Listen, DefaultListen); err != nil {
 		return a, err
 	}
-	for _, value := range c.HTTPS {
-		addr, err := parseListen("https", strings.TrimSpace(value), "127.0.0.1:443")
-		if err != nil {
-			return a, err
-		}
-		a.https = append(a.https, addr)
+	if a.http, err = parseListens("http", c.HTTP, "127.0.0.1:80"); err != nil {
+		return a, err
+	}
+	if a.https, err = parseListens("https", c.HTTPS, "127.0.0.1:443"); err != nil {
+		return a, err
 	}
 	if c.STUN != STUNOff {
 		if a.stun, err = parseListen("stun", c.STUN, DefaultSTUN); err != nil {
@@ -238,6 +243,17 @@ func parseListen(setting, value, example string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, wrong
 	}
 	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), nil
+}
+
+func parseListens(setting string, values []string, example string) (list []netip.AddrPort, err error) {
+	for _, value := range values {
+		addr, err := parseListen(setting, strings.TrimSpace(value), example)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, addr)
+	}
+	return list, nil
 }
 
 func parseAddresses(setting string, values []string, most int) ([]netip.AddrPort, error) {

@@ -262,6 +262,11 @@ func (d *demux) explain(conn net.Conn, err error) {
 		d.log.Warn("a client does not trust the certificate; callsemu env tells how to trust its CA", "remote", remote, "error", err)
 	case errors.As(err, &refused) && refused.spoken == protocolHTTP && refused.at.tls != nil:
 		d.log.Warn("a client spoke plain HTTP to a port that is for HTTPS alone; use a URL that begins with https://", "remote", remote)
+	case errors.As(err, &refused) && refused.spoken == protocolTLS:
+		d.log.Warn("a client spoke TLS to a port that is for plain HTTP; HTTPS is at --listen and --https", "remote", remote)
+	case errors.As(err, &refused) && refused.spoken == protocolSTUN:
+		d.log.Warn("a client spoke STUN to a port where neither ICE nor TURN is served; take the URLs of generate-ice-servers and the "+
+			"candidates of the SDP", "remote", remote)
 	default:
 		d.log.Debug("connection closed", "remote", remote, "error", err)
 	}

@@ -43,6 +43,7 @@ type Emulator struct {
 	cfg         Config
 	listen      netip.AddrPort
 	secure      *secure
+	doors       *doors
 	media       *sfu.SFU
 	accounts    *account.Store
 	registry    *session.Registry
@@ -74,21 +75,28 @@ func New(cfg Config) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	socks, err := newOpener(want, !cfg.deviates("DEV-5"), cfg.Logger).open()
+	extra, err := openDoors(want, cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
-	stun, err := openSTUN(want, cfg.Logger)
+	socks, err := newOpener(want, !cfg.deviates("DEV-5"), cfg.Logger).open()
 	if err != nil {
+		extra.close()
+		return nil, err
+	}
+	stun, err := openSTUN(want, extra, cfg.Logger)
+	if err != nil {
+		extra.close()
 		socks.closeTCP()
 		return nil, errors.Join(err, socks.media.Close())
 	}
-	tls, err := openSecure(cfg, want.https)
+	tls, err := openSecure(cfg) // last, since it may make a CA
 	if err != nil {
+		extra.close()
 		socks.closeTCP()
 		return nil, errors.Join(err, socks.media.Close(), closeSTUN(stun))
 	}
-	e := build(cfg, socks, stun, tls)
+	e := build(cfg, socks, stun, tls, extra)
 	if err := e.serveTURN(want); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -102,11 +110,12 @@ func closeSTUN(server *stunserver.Server) error {
 	return server.Close()
 }
 
-func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure) *Emulator {
+func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure, extra *doors) *Emulator {
 	e := &Emulator{
 		cfg:         cfg,
 		listen:      socks.listen,
 		secure:      tls,
+		doors:       extra,
 		media:       socks.media,
 		faults:      fault.NewSet(),
 		stun:        stun,
@@ -123,9 +132,7 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure) *Em
 		Faults: faultRules{e.faults}, Adapters: newAdapterMaker(cfg), Logger: cfg.Logger,
 	})
 	e.demux = newDemux(socks.tcp[0].Addr(), cfg.Logger)
-	web := e.demux.web.give
-	e.demux.open(socks.tcp, entrance{web: web, stun: socks.media.ServeTCP, tls: tls.config, within: &entrance{web: web}})
-	e.demux.open(tls.listeners, entrance{tls: tls.config, within: &entrance{web: web}})
+	e.serveDoors(socks.tcp)
 	e.server = &http.Server{
 		Handler:           newFront(e),
 		ReadHeaderTimeout: readHeaderTimeout,

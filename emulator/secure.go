@@ -3,40 +3,29 @@ package emulator
 import (
 	"crypto/tls"
 	"log/slog"
-	"net"
-	"net/netip"
 	"slices"
 
 	"github.com/callsemu/callsemu/emulator/certs"
+	"github.com/callsemu/callsemu/stunserver"
 )
 
-// secure is what HTTPS needs: the certificate, and listeners beside the API's own.
+// secure is what HTTPS needs: the certificate, and how it is used where HTTP alone is spoken, and where TURN is as well.
 type secure struct {
-	source    *certs.Source
-	config    *tls.Config // with HTTP's names for ALPN
-	listeners []net.Listener
-	addrs     []netip.AddrPort // of Config.HTTPS, with the ports that were chosen
+	source *certs.Source
+	web    *tls.Config
+	shared *tls.Config
 }
 
-// openSecure opens the certificate or its CA, and the listeners of Config.HTTPS. On an error nothing stays open.
-func openSecure(cfg Config, want []netip.AddrPort) (*secure, error) {
-	s := &secure{}
-	for _, addr := range want {
-		list, err := listenTCP("https", addr, cfg.Logger)
-		if err != nil {
-			closeListeners(s.listeners)
-			return nil, err
-		}
-		s.listeners = append(s.listeners, list...)
-		s.addrs = append(s.addrs, netip.AddrPortFrom(addr.Addr(), portOf(list[0])))
-	}
-	var err error
-	if s.source, err = openCerts(cfg); err != nil {
-		closeListeners(s.listeners)
+// openSecure opens the certificate or its CA.
+func openSecure(cfg Config) (*secure, error) {
+	source, err := openCerts(cfg)
+	if err != nil {
 		return nil, err
 	}
-	s.config = s.source.TLS()
-	s.config.NextProtos = webProtocols
+	s := &secure{source: source, web: source.TLS(), shared: source.TLS()}
+	s.web.NextProtos = webProtocols
+	s.shared.NextProtos = slices.Concat(webProtocols, stunserver.Protocols)
+	s.shared.MinVersion = stunserver.MinTLS
 	return s, nil
 }
 
@@ -85,7 +74,7 @@ func logCert(log *slog.Logger, source *certs.Source) {
 // HTTPSURLs are base URLs like BaseURL, for HTTPS: that of the API's own port first, then those of Config.HTTPS.
 func (e *Emulator) HTTPSURLs() []string {
 	urls := []string{"https://" + reachable(e.listen).String() + "/v1"}
-	for _, addr := range e.secure.addrs {
+	for _, addr := range e.doors.https.addrs {
 		urls = append(urls, "https://"+reachable(addr).String()+"/v1")
 	}
 	return urls
@@ -96,3 +85,12 @@ func (e *Emulator) CA() []byte { return e.secure.source.CA() }
 
 // CAFile is where CA is kept, empty where it is not.
 func (e *Emulator) CAFile() string { return e.secure.source.File() }
+
+// HTTPURLs are those of Config.HTTP.
+func (e *Emulator) HTTPURLs() []string {
+	var urls []string
+	for _, addr := range e.doors.http.addrs {
+		urls = append(urls, "http://"+reachable(addr).String()+"/v1")
+	}
+	return urls
+}

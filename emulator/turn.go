@@ -25,8 +25,8 @@ func (c turnClock) At(moment time.Time) (fired <-chan time.Time, stop func()) {
 	return timer.C(), func() { timer.Stop() }
 }
 
-// openSTUN opens the sockets of STUN and TURN, if there are to be any.
-func openSTUN(want addresses, log *slog.Logger) (*stunserver.Server, error) {
+// openSTUN opens the sockets of STUN and TURN, if there are to be any. Over UDP they answer on the port numbers of HTTPS, too.
+func openSTUN(want addresses, beside *doors, log *slog.Logger) (*stunserver.Server, error) {
 	if !want.stun.IsValid() {
 		return nil, nil
 	}
@@ -38,6 +38,12 @@ func openSTUN(want addresses, log *slog.Logger) (*stunserver.Server, error) {
 	if err != nil {
 		return nil, turnError(want, err)
 	}
+	for _, addr := range beside.https.addrs {
+		// Whoever wants HTTPS alone is not to be kept from it by what else is on that port, such as HTTP/3.
+		if err := server.ListenUDP(addr.String()); err != nil {
+			log.Warn("no TURN over UDP on the port of --https, so no URL for it is listed", "address", addr.String(), "error", err)
+		}
+	}
 	return server, nil
 }
 
@@ -46,7 +52,7 @@ func (e *Emulator) serveTURN(want addresses) error {
 	if e.stun == nil {
 		return nil
 	}
-	e.turnEntries = entriesOf(e.stun)
+	e.turnEntries = e.entries()
 	return e.stun.Serve(stunserver.TURNConfig{
 		Credentials:     e.credentials,
 		RelayIP:         want.relay,
@@ -116,28 +122,45 @@ type turnEntry struct {
 	extra     bool   // not in the list of generate, the older call
 }
 
-// entriesOf lists where the server answers, in the order of the documentation (contract 7.3): STUN, then UDP, TCP and TLS, of
-// each the port of its own before those that TURN shares with HTTP. Listeners that are added to the server are added here.
-func entriesOf(server *stunserver.Server) []turnEntry {
-	udp, tcp := server.Addrs()
-	list := []turnEntry{
-		{scheme: "stun", port: udp.Port()},
-		{scheme: "turn", port: udp.Port(), transport: "udp"},
-		{scheme: "turn", port: tcp.Port(), transport: "tcp"},
-	}
-	if tls := server.TLSAddr(); tls.IsValid() {
-		list = append(list, turnEntry{scheme: "turns", port: tls.Port(), transport: "tcp"})
+// entries lists where STUN and TURN answer, in the order of the documentation (contract 7.3): STUN, then UDP, TCP and TLS, of
+// each the port of its own before those that TURN shares with HTTP.
+func (e *Emulator) entries() []turnEntry {
+	udp, tcp := e.stun.Addrs()
+	list := []turnEntry{{scheme: "stun", port: udp.Port()}}
+	for _, kind := range []struct {
+		scheme, transport string
+		own               netip.AddrPort // invalid leaves out the kind
+		shared            []netip.AddrPort
+	}{
+		{"turn", "udp", udp, e.stun.MoreUDP()},
+		{"turn", "tcp", tcp, e.doors.http.addrs},
+		{"turns", "tcp", e.stun.TLSAddr(), e.doors.https.addrs},
+	} {
+		if !kind.own.IsValid() {
+			continue
+		}
+		listed := map[uint16]bool{} // there may be several addresses
+		for i, addr := range append([]netip.AddrPort{kind.own}, kind.shared...) {
+			if !listed[addr.Port()] {
+				list = append(list, turnEntry{scheme: kind.scheme, port: addr.Port(), transport: kind.transport, extra: i > 0})
+			}
+			listed[addr.Port()] = true
+		}
 	}
 	return list
 }
 
-// turnURLs are the entries as clients want them: those of STUN, and those that need a credential.
-func (e *Emulator) turnURLs(withExtra bool) (stun, turn []string) {
+// turnURLs are the entries as clients want them, who used that host for the API: those of STUN, and those that need a credential.
+func (e *Emulator) turnURLs(asked string, withExtra bool) (stun, turn []string) {
+	if e.stun == nil {
+		return nil, nil
+	}
+	hosts := e.turnHosts(asked)
 	for _, entry := range e.turnEntries {
 		if entry.extra && !withExtra {
 			continue
 		}
-		url := entry.scheme + ":" + net.JoinHostPort(e.turnHost(), strconv.Itoa(int(entry.port)))
+		url := entry.scheme + ":" + net.JoinHostPort(hosts.of(entry.scheme), strconv.Itoa(int(entry.port)))
 		if entry.transport == "" {
 			stun = append(stun, url)
 			continue
@@ -147,18 +170,39 @@ func (e *Emulator) turnURLs(withExtra bool) (stun, turn []string) {
 	return stun, turn
 }
 
-// turnHost is the host in those URLs.
-func (e *Emulator) turnHost() string {
-	if e.cfg.TURNHost != "" {
-		return strings.Trim(e.cfg.TURNHost, "[]")
+// turnHosts are the hosts in those URLs.
+type turnHosts struct{ stun, turn string }
+
+func (h turnHosts) of(scheme string) string {
+	if scheme == "stun" {
+		return h.stun
+	}
+	return h.turn
+}
+
+// serviceHosts are the service's own (contract 7.1).
+var serviceHosts = turnHosts{stun: "stun.cloudflare.com", turn: "turn.cloudflare.com"}
+
+// apiHosts are those of the service's API. Who reaches the emulator by one of them has made the names of the service lead here.
+var apiHosts = []string{"rtc.live.cloudflare.com", "api.cloudflare.com"}
+
+// turnHosts chooses them: what is set, or else the service's own for those who asked under its name, or else the server's address.
+func (e *Emulator) turnHosts(asked string) turnHosts {
+	host := strings.Trim(e.cfg.TURNHost, "[]")
+	switch {
+	case host == serviceHosts.turn, host == "" && slices.Contains(apiHosts, hostOf(asked)):
+		return serviceHosts
+	case host != "":
+		return turnHosts{host, host}
 	}
 	udp, _ := e.stun.Addrs()
-	return reachable(udp).Addr().String()
+	host = reachable(udp).Addr().String()
+	return turnHosts{host, host}
 }
 
 // TURNURLs are URLs for iceServers, with a credential; empty when the STUN server is off.
 func (e *Emulator) TURNURLs() []string {
-	_, turn := e.turnURLs(true)
+	_, turn := e.turnURLs("", true)
 	return turn
 }
 

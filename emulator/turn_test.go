@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -169,15 +170,21 @@ func TestTheLongestTTLIsARule(t *testing.T) {
 	}
 }
 
-func TestTheStateShowsAllocations(t *testing.T) {
-	r := newRig(t, withTURN, func(c *Config) { c.Mode = session.ModeReal })
-	s := r.iceServers()[1]
-	peer, err := sfutest.NewPeer(sfutest.Config{Gather: true, RelayOnly: true,
-		ICEServers: []sfutest.ICEServer{{URLs: s.URLs[:1], Username: s.Username, Credential: s.Credential}}})
+// relayed connects a session's endpoint by one URL alone, through its relay.
+func (r *rig) relayed(s wire.ICEServer, url string) {
+	t := r.t
+	t.Helper()
+	cfg := sfutest.Config{Gather: true, RelayOnly: true,
+		ICEServers: []sfutest.ICEServer{{URLs: []string{url}, Username: s.Username, Credential: s.Credential}}}
+	if strings.HasPrefix(url, "turns:") {
+		cfg.RelayRoots = x509.NewCertPool()
+		cfg.RelayRoots.AppendCertsFromPEM(r.e.CA())
+	}
+	peer, err := sfutest.NewPeer(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = peer.Close() }()
+	t.Cleanup(func() { _ = peer.Close() })
 	if _, err := peer.Publish(sfutest.Track{Codec: sfutest.Opus}); err != nil {
 		t.Fatal(err)
 	}
@@ -198,8 +205,14 @@ func TestTheStateShowsAllocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := peer.WaitConnected(t.Context()); err != nil {
-		t.Fatal(err)
+		t.Fatalf("by %s: %v", url, err)
 	}
+}
+
+func TestTheStateShowsAllocations(t *testing.T) {
+	r := newRig(t, withTURN, func(c *Config) { c.Mode = session.ModeReal })
+	s := r.iceServers()[1]
+	r.relayed(s, s.URLs[0])
 	var state struct{ TURN turnState }
 	r.zone("GET", "state", "", 200, &state)
 	if len(state.TURN.Allocations) != 1 || state.TURN.Allocated != 1 || !slices.Equal(state.TURN.URLs, s.URLs) {

@@ -35,14 +35,10 @@ func (z *zone) guard(next http.Handler) http.Handler {
 }
 
 func (z *zone) acceptsHost(hostPort string) bool {
-	host := hostPort
-	if h, _, err := net.SplitHostPort(hostPort); err == nil {
-		host = h
-	}
+	host := hostOf(hostPort)
 	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return true
 	}
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	switch {
 	case host == "":
 		return false
@@ -68,4 +64,12 @@ func ownOrigin(r *http.Request) bool {
 		}
 	}
 	return true
+}
+
+// hostOf is the name in a Host header: without a port, in lower case, without the dot of the DNS root.
+func hostOf(header string) string {
+	if host, _, err := net.SplitHostPort(header); err == nil {
+		header = host
+	}
+	return strings.TrimSuffix(strings.ToLower(header), ".")
 }

@@ -47,9 +47,9 @@ func TestNothingIsLeftOfHostileAndCarelessClients(t *testing.T) {
 	defer s.mu.Unlock()
 	s.creds.mu.Lock()
 	defer s.creds.mu.Unlock()
-	s.gate.mu.Lock()
-	defer s.gate.mu.Unlock()
-	if n := len(s.relays) + len(s.byUsername) + len(s.creds.held) + len(s.gate.relays); n != 0 {
+	s.gates[0].mu.Lock()
+	defer s.gates[0].mu.Unlock()
+	if n := len(s.relays) + len(s.byUsername) + len(s.creds.held) + len(s.gates[0].relays); n != 0 {
 		t.Errorf("%d entries are left in the tables", n)
 	}
 	if got := s.counters.refused["wrong-credential"]; got != 500 {

@@ -92,6 +92,20 @@ func (s sockets) listenTLS(addr string) (*net.TCPListener, error) {
 	return nil, explain("tcp", tcpAddr, syscall.EADDRINUSE)
 }
 
+// listenUDP binds addr on UDP alone.
+func (s sockets) listenUDP(addr string) (*net.UDPConn, error) {
+	at, family, err := resolve(addr)
+	if err != nil {
+		return nil, err
+	}
+	udpAddr := net.UDPAddrFromAddrPort(at)
+	udp, err := s.udp("udp"+family, udpAddr)
+	if err != nil {
+		return nil, explain("udp", udpAddr, err)
+	}
+	return udp, nil
+}
+
 // misread says that clients would drop a URL with this port: many leave out what contains ":53", for the port of DNS (contract
 // 7.3). The system must not choose such a one.
 func misread(tcp *net.TCPListener) bool {

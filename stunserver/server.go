@@ -61,8 +61,9 @@ type Server struct {
 	done chan struct{}    // closed by the first Close
 
 	// Fixed after Serve.
-	turn TURNConfig
-	gate *gate // of udp; nil without TURN
+	more  []*net.UDPConn // of ListenUDP
+	turn  TURNConfig
+	gates []*gate // of udp and more; none without TURN
 
 	wg        sync.WaitGroup // every goroutine of this server
 	closeOnce sync.Once
@@ -109,30 +110,83 @@ func New(cfg Config) (*Server, error) {
 // requests, and nothing over TLS. It is called once.
 func (s *Server) Serve(turn TURNConfig) error {
 	s.turn = turn.withDefaults()
-	if s.turn.Credentials == nil {
-		s.wg.Go(s.serveUDP)
-		s.wg.Go(func() { s.accept(s.tcp, nil) })
-		return nil
+	for _, socket := range append([]*net.UDPConn{s.udp}, s.more...) {
+		if err := s.serveDatagrams(datagrams{s, socket}); err != nil {
+			return err
+		}
 	}
-	g := s.newGate(datagrams{s, s.udp}, "udp")
-	if err := g.start(); err != nil {
-		return err
-	}
-	s.gate = g
 	s.wg.Go(func() { s.accept(s.tcp, nil) })
-	if s.tls != nil && s.turn.TLS != nil {
+	if s.tls != nil && s.turn.Credentials != nil && s.turn.TLS != nil {
 		secure := s.turn.secure()
 		s.wg.Go(func() { s.accept(s.tls, secure) })
 	}
 	return nil
 }
 
-// secure is the configuration of TLS: versions as of contract 7.1, and the ALPN of RFC 7443 for those who ask for it.
+// serveDatagrams begins to serve one UDP socket.
+func (s *Server) serveDatagrams(link datagrams) error {
+	if s.turn.Credentials == nil {
+		s.wg.Go(func() { s.serveUDP(link) })
+		return nil
+	}
+	g := s.newGate(link, "udp")
+	if err := g.start(); err != nil {
+		return err
+	}
+	s.gates = append(s.gates, g)
+	return nil
+}
+
+// ListenUDP has the server answer at one more UDP address, as it does at Config.Addr (contract 7.1: TURN's alternate port). It is
+// called before Serve. Its errors are those of New.
+func (s *Server) ListenUDP(addr string) error {
+	socket, err := sockets{udp: net.ListenUDP}.listenUDP(addr)
+	if err == nil {
+		s.more = append(s.more, socket)
+	}
+	return err
+}
+
+// ServeConn serves a connection that was accepted elsewhere, on a port that others share (contract 7.1: TURN's alternate ports are
+// those of HTTP), until its end or Close. secure says that it is inside TLS, whose handshake is done. It is called after Serve and
+// returns at once; the connection is the server's from then on.
+func (s *Server) ServeConn(conn net.Conn, secure bool) {
+	transport := "tcp"
+	if secure {
+		transport = "tls"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.admitLocked(conn) {
+		_ = conn.Close()
+		return
+	}
+	s.wg.Go(func() { // under mu, so that Close, which has not locked it yet, waits for it
+		defer s.release(conn)
+		s.serveStream(conn, tcpAddr(conn.RemoteAddr()), transport)
+	})
+}
+
+// Protocols are the names of TURN and STUN in ALPN (RFC 7443), for those who ask for them.
+var Protocols = []string{"stun.turn", "stun.nat-discovery"}
+
+// MinTLS is the oldest version of TLS that TURN is used with (contract 7.1).
+const MinTLS = tls.VersionTLS11
+
 func (c TURNConfig) secure() *tls.Config {
 	cfg := c.TLS.Clone()
-	cfg.MinVersion = tls.VersionTLS11
-	cfg.NextProtos = []string{"stun.turn", "stun.nat-discovery"}
+	cfg.MinVersion = MinTLS
+	cfg.NextProtos = Protocols
 	return cfg
+}
+
+// MoreUDP are the addresses of ListenUDP, bound.
+func (s *Server) MoreUDP() []netip.AddrPort {
+	var list []netip.AddrPort
+	for _, socket := range s.more {
+		list = append(list, datagrams{s, socket}.localAddr())
+	}
+	return list
 }
 
 // Addrs returns the bound addresses; their ports are equal.
@@ -156,6 +210,9 @@ func (s *Server) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.done)
 		s.closeErr = errors.Join(s.udp.Close(), s.tcp.Close())
+		for _, socket := range s.more {
+			s.closeErr = errors.Join(s.closeErr, socket.Close())
+		}
 		if s.tls != nil {
 			s.closeErr = errors.Join(s.closeErr, s.tls.Close())
 		}
@@ -167,16 +224,15 @@ func (s *Server) Close() error {
 		s.mu.Unlock()
 		s.closeRelays()
 		s.wg.Wait()
-		if s.gate != nil {
-			<-s.gate.ended
+		for _, g := range s.gates {
+			<-g.ended
 		}
 	})
 	return s.closeErr
 }
 
 // serveUDP answers datagrams until the socket is closed.
-func (s *Server) serveUDP() {
-	link := datagrams{s, s.udp}
+func (s *Server) serveUDP(link datagrams) {
 	buf := make([]byte, maxMessage+1) // one more, to tell a datagram that was cut
 	for {
 		n, from, err := link.read(buf)
@@ -213,6 +269,10 @@ func (s *Server) accept(listener *net.TCPListener, secure *tls.Config) {
 func (s *Server) admit(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.admitLocked(conn)
+}
+
+func (s *Server) admitLocked(conn net.Conn) bool {
 	if s.closed || len(s.conns) >= s.cfg.MaxConns {
 		return false
 	}
@@ -230,17 +290,22 @@ func (s *Server) release(conn net.Conn) {
 // serveConn serves one connection until its end.
 func (s *Server) serveConn(conn net.Conn, secure *tls.Config) {
 	defer s.release(conn)
-	link := &stream{conn: conn, from: tcpAddr(conn.RemoteAddr()), idle: s.cfg.IdleTimeout}
-	transport := "tcp"
-	if secure != nil {
-		transport = "tls"
-		over, err := s.handshake(conn, secure)
-		if err != nil {
-			s.refuse("tls", link.from, "the TLS handshake failed: "+err.Error(), "trust the certificate's CA at the client, and use the name that it is for")
-			return
-		}
-		link.conn = over
+	from := tcpAddr(conn.RemoteAddr())
+	if secure == nil {
+		s.serveStream(conn, from, "tcp")
+		return
 	}
+	over, err := s.handshake(conn, secure)
+	if err != nil {
+		s.refuse("tls", from, "the TLS handshake failed: "+err.Error(), "trust the certificate's CA at the client, and use the name that it is for")
+		return
+	}
+	s.serveStream(over, from, "tls")
+}
+
+// serveStream serves messages until the end of their stream.
+func (s *Server) serveStream(conn net.Conn, from netip.AddrPort, transport string) {
+	link := &stream{conn: conn, from: from, idle: s.cfg.IdleTimeout}
 	if s.turn.Credentials == nil {
 		s.answer(link)
 		return

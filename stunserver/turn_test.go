@@ -118,6 +118,11 @@ func testCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 func (s *relaying) client(t *testing.T, transport, username, password string) *turn.Client {
 	t.Helper()
 	conn, to := s.open(t, transport)
+	return clientOn(t, conn, to, username, password)
+}
+
+func clientOn(t *testing.T, conn net.PacketConn, to, username, password string) *turn.Client {
+	t.Helper()
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.Writer = io.Discard
 	c, err := turn.NewClient(&turn.ClientConfig{
@@ -163,10 +168,14 @@ func (s *relaying) issue() (username, password string) { return s.creds.Issue("k
 func (s *relaying) allocate(t *testing.T, transport string) net.PacketConn {
 	t.Helper()
 	username, password := s.issue()
-	c := s.client(t, transport, username, password)
+	return relayOf(t, s.client(t, transport, username, password))
+}
+
+func relayOf(t *testing.T, c *turn.Client) net.PacketConn {
+	t.Helper()
 	relay, err := c.Allocate()
 	if err != nil {
-		t.Fatalf("allocate over %s: %v", transport, err)
+		t.Fatalf("allocate: %v", err)
 	}
 	t.Cleanup(func() { _ = relay.Close() })
 	return relay

@@ -44,6 +44,9 @@ func startMessage(e *emulator.Emulator, cfg emulator.Config, madeUp bool) string
 	row("app id", e.AppID())
 	row("secret", e.Secret()+credentialNote(madeUp, cfg.Mode))
 	row("account", e.AccountID()+" with API token "+e.AccountToken()+accountNote(len(cfg.Accounts) == 0, cfg.Mode))
+	if more := e.HTTPURLs(); len(more) > 0 {
+		row("HTTP", strings.Join(more, ", "))
+	}
 	row("HTTPS", strings.Join(e.HTTPSURLs(), ", ")+"  ("+caText(e, cfg)+")")
 	row("media", mediaText(e))
 	stun := e.STUNURL()

@@ -29,12 +29,13 @@ type commandLine struct {
 // settings is the one table of what can be set. Every row is a flag and an environment variable.
 type settings struct {
 	Listen     string   `default:"127.0.0.1:1473" env:"CALLSEMU_LISTEN" help:"IP:PORT of the API over HTTP, and of ICE over TCP. 127.0.0.1 covers [::1] too; 0.0.0.0 takes every address. Port 0 picks a free one."`
-	HTTPS      []string `name:"https" env:"CALLSEMU_HTTPS" placeholder:"IP:PORT" help:"More listeners, for HTTPS alone, such as 0.0.0.0:443. HTTPS is served at --listen in any case. Repeatable."`
+	HTTPS      []string `name:"https" env:"CALLSEMU_HTTPS" placeholder:"IP:PORT" help:"More listeners for HTTPS, such as 0.0.0.0:443, with TURN inside TLS and over UDP on the same port. HTTPS is served at --listen in any case. Repeatable."`
+	HTTP       []string `name:"http" env:"CALLSEMU_HTTP" placeholder:"IP:PORT" help:"More listeners for HTTP, such as 0.0.0.0:80, with TURN over TCP on the same port. Repeatable."`
 	Media      []string `default:"auto" env:"CALLSEMU_MEDIA" help:"Where ICE over UDP listens, on the API's port number: auto is loopback and this machine's own addresses; a list of addresses replaces it; 127.0.0.1 keeps media on this machine (Firefox will not connect to it)."`
 	Advertise  []string `env:"CALLSEMU_ADVERTISE" placeholder:"IP[:PORT]" help:"Offer these addresses to clients instead of the own ones; for NAT and published container ports. Up to 3."`
 	STUN       string   `name:"stun" default:"127.0.0.1:3478" env:"CALLSEMU_STUN" help:"IP:PORT of the STUN and TURN server over UDP and TCP; off leaves it out."`
 	TURNTLS    string   `name:"turn-tls" env:"CALLSEMU_TURN_TLS" placeholder:"IP:PORT" help:"TURN over TLS: without it, port 5349 of the address of --stun, or a free port where --stun has port 0; off leaves it out, as --stun off does."`
-	TURNHost   string   `name:"turn-host" env:"CALLSEMU_TURN_HOST" placeholder:"NAME" help:"The host in the URLs of generate-ice-servers: the name or address by which clients reach --stun. The certificate of TURN over TLS covers it."`
+	TURNHost   string   `name:"turn-host" env:"CALLSEMU_TURN_HOST" placeholder:"NAME" help:"The host in the URLs of generate-ice-servers: the name or address by which clients reach --stun. The certificate of TURN over TLS covers it. Without it, turn.cloudflare.com for who asks rtc.live.cloudflare.com, otherwise the address of --stun."`
 	TURNKey    []string `name:"turn-key" sep:"none" env:"CALLSEMU_TURN_KEY" placeholder:"ID:TOKEN" help:"A TURN key whose API token is checked in every mode. Repeatable. Without it one is made up and printed."`
 	RelayIP    string   `name:"relay-ip" default:"127.0.0.1" env:"CALLSEMU_RELAY_IP" help:"The IPv4 address that TURN relays from. 127.0.0.1 reaches the SFU; another one, or 0.0.0.0 for all, reaches peers on other machines."`
 	RelayPorts string   `name:"relay-ports" env:"CALLSEMU_RELAY_PORTS" placeholder:"FIRST-LAST" help:"UDP ports of TURN relays; without it, any. Only peers of TURN need reach them."`
@@ -65,6 +66,7 @@ func (s settings) config(log io.Writer) (emulator.Config, error) {
 		RelayIP:    s.RelayIP,
 		RelayPorts: s.RelayPorts,
 		HTTPS:      s.HTTPS,
+		HTTP:       s.HTTP,
 		TLSNames:   s.TLSName,
 		TLSCert:    s.TLSCert,
 		TLSKey:     s.TLSKey,
