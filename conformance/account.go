@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -73,13 +72,10 @@ func (t *T) account(ctx context.Context, c accountCall) *accountExchange {
 		t.called[operationID(t.schema, c.Method, path)] = true
 		t.compareRequest(c.Method+" "+path, t.schema.ValidateRequest(c.Method, path, request.Header, body), c.Malformed, c.Blind)
 	}
-	response, err := t.http.Do(request)
+	a, err := t.send(request, body)
 	t.Must(err)
-	defer func() { _ = response.Body.Close() }()
-	raw, err := io.ReadAll(response.Body)
-	t.Must(err)
-	t.Logf("%s %s %s\n\t-> %d %s", c.Method, path, short(body), response.StatusCode, short(raw))
-	x := &accountExchange{t: t, call: c, path: path, Status: response.StatusCode, Header: response.Header, Raw: raw}
+	raw := a.raw
+	x := &accountExchange{t: t, call: c, path: path, Status: a.status, Header: a.header, Raw: raw}
 	if err := json.Unmarshal(raw, &x.Body); err != nil {
 		t.Fatalf("%s %s: %v: %s", c.Method, path, err, short(raw))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ const (
 type Need string
 
 const (
+	// AnEmulator is what cases that are EmulatorOnly need.
+	AnEmulator Need = "an emulator, since the real service may decide otherwise"
 	// SeededApps means that only known apps are served, as by the real service.
 	SeededApps Need = "seeded apps only"
 	// OpenApps means that any app id with any secret is served (the emulator's dev mode).
@@ -92,18 +95,22 @@ type Target struct {
 	OtherAccountToken string // an API token that is not the account's; empty for none
 }
 
-// Applies says whether the case means anything on the target.
-func (c Case) Applies(to Target) bool {
+// Lacks is what the target would have to have for the case to mean anything there; nothing if it does.
+func (c Case) Lacks(to Target) []Need {
+	var lacks []Need
 	if c.EmulatorOnly && !to.Emulator {
-		return false
+		lacks = append(lacks, AnEmulator)
 	}
 	for _, need := range c.Needs {
 		if !slices.Contains(to.Has, need) {
-			return false
+			lacks = append(lacks, need)
 		}
 	}
-	return true
+	return lacks
 }
+
+// Applies says whether the case means anything on the target.
+func (c Case) Applies(to Target) bool { return len(c.Lacks(to)) == 0 }
 
 // Waits says how long a case will wait for the target's timeouts in real time.
 func (c Case) Waits(on Target) time.Duration {
@@ -120,26 +127,24 @@ const Deadline = 45 * time.Second
 // Result is what became of one case.
 type Result struct {
 	Failures []string
-	Log      []string // every exchange, in order
+	Steps    []Step // every exchange, note and failure, in order
 	Elapsed  time.Duration
 }
 
 // Passed says whether the case proved its sentence.
 func (r Result) Passed() bool { return len(r.Failures) == 0 }
 
-// Run runs one case and everything that it registered for cleanup. A panic of the case other than its own Fatalf is
-// passed on.
+// Run runs one case and everything that it registered for cleanup, which a panic of the case does not prevent.
 func Run(ctx context.Context, c Case, target Target) Result {
 	ctx, cancel := context.WithTimeoutCause(ctx, Deadline+c.Waits(target), errors.New("deadline of the case"))
 	defer cancel()
-	begun := time.Now()
 	t := newT(target)
 	t.runGuarded(func() { c.Run(ctx, t) })
 	t.cleanUp()
 	if len(t.failures) == 0 {
 		t.checkDeclared(c)
 	}
-	return Result{Failures: t.failures, Log: t.log, Elapsed: time.Since(begun)}
+	return Result{Failures: t.failures, Steps: t.steps, Elapsed: time.Since(t.begun)}
 }
 
 // checkDeclared keeps the tables of codes and operations honest: what a case claims to cover it must have checked.
@@ -161,8 +166,10 @@ type T struct {
 	target   Target
 	schema   *openapi.Document
 	http     *http.Client
+	begun    time.Time
+	mask     mask
 	failures []string
-	log      []string
+	steps    []Step
 	cleanups []func()
 	checked  map[string]bool // Row.ID
 	called   map[string]bool // operationId
@@ -172,7 +179,10 @@ type T struct {
 type fatal struct{}
 
 func newT(target Target) *T {
-	t := &T{target: target, http: target.HTTP, checked: map[string]bool{}, called: map[string]bool{}}
+	t := &T{target: target, http: target.HTTP, begun: time.Now(), checked: map[string]bool{}, called: map[string]bool{}}
+	for _, secret := range []string{target.Secret, target.TURNKeyToken, target.AccountToken, target.OtherAccountToken} {
+		t.mask.learn(secret, strings.TrimPrefix(secret, secret[:min(1, len(secret))])) // cases also send one without its first letter
+	}
 	t.target.BaseURL = strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
 	if t.http == nil {
 		transport := &http.Transport{ExpectContinueTimeout: 5 * time.Second}
@@ -192,7 +202,7 @@ func newT(target Target) *T {
 func (t *T) runGuarded(f func()) {
 	defer func() {
 		if r := recover(); r != nil && r != any(fatal{}) {
-			panic(r)
+			t.Errorf("the case itself is broken: panic: %v\n%s", r, debug.Stack())
 		}
 	}()
 	f()
@@ -209,7 +219,9 @@ func (t *T) cleanUp() {
 
 // Errorf records a failure; the case goes on.
 func (t *T) Errorf(format string, args ...any) {
-	t.failures = append(t.failures, fmt.Sprintf(format, args...))
+	failure := t.mask.text(fmt.Sprintf(format, args...))
+	t.failures = append(t.failures, failure)
+	t.steps = append(t.steps, Step{At: time.Since(t.begun), Failure: failure})
 }
 
 // Fatalf records a failure and ends the case.
@@ -218,9 +230,9 @@ func (t *T) Fatalf(format string, args ...any) {
 	panic(fatal{})
 }
 
-// Logf adds a line to the log that is shown with a failure.
+// Logf adds a note to what is shown with a failure.
 func (t *T) Logf(format string, args ...any) {
-	t.log = append(t.log, fmt.Sprintf(format, args...))
+	t.steps = append(t.steps, Step{At: time.Since(t.begun), Note: t.mask.text(fmt.Sprintf(format, args...))})
 }
 
 // Cleanup registers what is to run after the case, newest first.

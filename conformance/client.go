@@ -63,18 +63,11 @@ func (t *T) try(ctx context.Context, c call) (*exchange, error) {
 		return nil, err
 	}
 	t.checkRequest(c, request, body)
-	begun := time.Now()
-	response, err := t.http.Do(request)
+	a, err := t.send(request, body)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = response.Body.Close() }()
-	raw, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	x := &exchange{t: t, call: c, Status: response.StatusCode, Header: response.Header, Raw: raw, Elapsed: time.Since(begun)}
-	t.Logf("%s %s %s\n\t-> %d in %s %s", c.Method, c.Path, short(body), x.Status, x.Elapsed.Round(time.Millisecond), short(raw))
+	x := &exchange{t: t, call: c, Status: a.status, Header: a.header, Raw: a.raw, Elapsed: a.elapsed}
 	if c.Method == http.MethodOptions || x.Status == http.StatusNoContent {
 		x.checkSchema() // nor has a preflight a body
 	} else {

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"context"
 	"crypto/x509"
 	"flag"
 	"fmt"
@@ -69,35 +70,41 @@ func TestContractInRealMode(t *testing.T) {
 	}))
 }
 
-// run runs the cases beside each other, but for those that want to be alone. Those that move the clock have an emulator each, or run alone if the target is a
-// given one: they begin before the parallel ones do.
+// run runs the cases as the suite plans them. Those that move the clock have an emulator each, unless the target is a given one.
 func run(t *testing.T, target conformance.Target, given bool, cases []conformance.Case) {
-	for _, c := range cases {
-		if !c.Applies(target) {
+	suite := conformance.Suite{Target: target, Cases: cases}
+	if !given {
+		suite.Own = ownOf(t)
+	}
+	for _, p := range suite.Plan() {
+		if p.Lacks != nil {
 			continue
 		}
-		t.Run(c.ID, func(t *testing.T) {
-			target, wait := target, c.Waits(target)
-			movesClock := c.Slow > 0 && wait == 0
-			onePort := target.Endpoint.Listen != "" && slices.Contains(c.Needs, conformance.Endpoints)
-			if !c.Alone && !onePort && (!movesClock || !given) {
+		t.Run(p.Case.ID, func(t *testing.T) {
+			if p.Lane == conformance.Beside {
 				t.Parallel()
 			}
-			switch {
-			case wait > 0:
-				t.Logf("waits for timeouts of %s", wait)
-			case movesClock && !given:
-				own := inProcess(t, func(*emulator.Config) {})
-				own.Emulator, own.Has, own.Schema = target.Emulator, target.Has, target.Schema
-				target = own
+			if p.Waits > 0 {
+				t.Logf("waits for timeouts of %s", p.Waits)
 			}
-			result := conformance.Run(t.Context(), c, target)
+			suite := suite
+			if suite.Own != nil {
+				suite.Own = ownOf(t)
+			}
+			result := suite.Do(t.Context(), p)
 			if result.Passed() {
 				return
 			}
-			t.Errorf("%s [contract %s, %s]\n%s\nlog:\n%s", c.Sentence, c.Section, c.Mark,
-				strings.Join(result.Failures, "\n"), strings.Join(result.Log, "\n"))
+			t.Errorf("%s [contract %s, %s]\n%s\nlog:\n%s", p.Case.Sentence, p.Case.Section, p.Case.Mark,
+				strings.Join(result.Failures, "\n"), strings.Join(result.Log(), "\n"))
 		})
+	}
+}
+
+// ownOf makes an emulator that ends with the test.
+func ownOf(t *testing.T) func(context.Context) (conformance.Target, func(), error) {
+	return func(context.Context) (conformance.Target, func(), error) {
+		return inProcess(t, func(*emulator.Config) {}), func() {}, nil
 	}
 }
 

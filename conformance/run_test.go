@@ -27,8 +27,8 @@ func TestRunRecordsFailuresAndCleansUpBackwards(t *testing.T) {
 	if result.Passed() || !slices.Equal(result.Failures, []string{"goes on", "ends", "cleanup fails too"}) {
 		t.Errorf("failures %q", result.Failures)
 	}
-	if !slices.Equal(order, []string{"second", "first"}) || !slices.Equal(result.Log, []string{"line 1"}) {
-		t.Errorf("cleanups in the order %q, log %q", order, result.Log)
+	if !slices.Equal(order, []string{"second", "first"}) || !slices.Equal(result.Log(), []string{"line 1"}) {
+		t.Errorf("cleanups in the order %q, log %q", order, result.Log())
 	}
 }
 

@@ -3,7 +3,6 @@ package conformance
 import (
 	"bytes"
 	"context"
-	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -30,15 +29,10 @@ func (t *T) control(ctx context.Context, method, path string, body any) {
 	request, err := http.NewRequestWithContext(ctx, method, t.target.BaseURL+path, bytes.NewReader(encoded))
 	t.Must(err)
 	request.Header.Set("Content-Type", "application/json")
-	begun := time.Now()
-	response, err := t.http.Do(request)
+	a, err := t.send(request, encoded)
 	t.Must(err)
-	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
-	t.Must(err)
-	t.Logf("%s %s %s\n\t-> %d in %s %s", method, path, short(encoded), response.StatusCode, time.Since(begun).Round(time.Millisecond), short(answer))
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s: status %d: %s", method, path, response.StatusCode, short(answer))
+	if a.status != http.StatusOK {
+		t.Fatalf("%s %s: status %d: %s", method, path, a.status, short(a.raw))
 	}
 }
 

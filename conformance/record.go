@@ -1,0 +1,127 @@
+package conformance
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Step is one thing that happened in a case: an exchange, a note or a failure; the others are empty. Nothing in it is a secret.
+type Step struct {
+	At       time.Duration // since the case began; of an exchange, its request
+	Exchange *Exchange
+	Note     string
+	Failure  string
+}
+
+// Exchange is one HTTP request with its answer.
+type Exchange struct {
+	Elapsed  time.Duration // until the last byte of the answer
+	Method   string
+	URL      string // path and query
+	Request  Message
+	Status   int // 0 if there was no answer
+	Response Message
+	Broken   string // why there was no answer
+}
+
+// Message is what was sent one way: the headers that matter, and up to mostRecorded bytes of the body.
+type Message struct {
+	Header http.Header
+	Body   string
+}
+
+// mostRecorded is how much of a body is kept. An SDP with 64 tracks is under it.
+const mostRecorded = 128 << 10
+
+// answered is an answer as it came.
+type answered struct {
+	status  int
+	header  http.Header
+	raw     []byte
+	elapsed time.Duration
+}
+
+// send sends a request, which has the body, and records the exchange.
+func (t *T) send(request *http.Request, body []byte) (answered, error) {
+	begun := time.Now()
+	a, err := t.exchange(request)
+	a.elapsed = time.Since(begun)
+	t.mask.learnFrom(a.raw)
+	x := &Exchange{
+		Elapsed: a.elapsed, Method: request.Method, URL: t.mask.text(request.URL.RequestURI()),
+		Request: t.message(request.Header, body), Status: a.status, Response: t.message(recordedHeaders(a.header), a.raw),
+	}
+	if request.Body != nil && request.Body != http.NoBody && body == nil {
+		x.Request.Body = "(a stream)"
+	}
+	if err != nil {
+		x.Broken = t.mask.text(err.Error())
+	}
+	t.steps = append(t.steps, Step{At: begun.Sub(t.begun), Exchange: x})
+	return a, err
+}
+
+func (t *T) exchange(request *http.Request) (a answered, err error) {
+	response, err := t.http.Do(request)
+	if err != nil {
+		return a, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	a.status, a.header = response.StatusCode, response.Header
+	a.raw, err = io.ReadAll(response.Body)
+	return a, err
+}
+
+func (t *T) message(header http.Header, body []byte) Message {
+	text, over := body, ""
+	if len(body) > mostRecorded {
+		text, over = body[:mostRecorded], fmt.Sprintf("... (%d bytes)", len(body))
+	}
+	return Message{Header: t.mask.header(header), Body: t.mask.text(strings.ToValidUTF8(string(text), "\uFFFD")) + over}
+}
+
+// recordedHeaders are the headers of an answer that the contract or an emulator has something to say with.
+func recordedHeaders(all http.Header) http.Header {
+	kept := http.Header{}
+	for name, values := range all {
+		switch name {
+		case "Content-Type", "Vary", "Allow", "Location", "Retry-After", "Www-Authenticate":
+			kept[name] = values
+		default:
+			if strings.HasPrefix(name, "Access-Control-") || strings.HasPrefix(name, "X-Emu-") {
+				kept[name] = values
+			}
+		}
+	}
+	return kept
+}
+
+// String is the exchange in two lines, bodies cut.
+func (x *Exchange) String() string {
+	request := x.Method + " " + x.URL + " " + short([]byte(x.Request.Body))
+	if x.Broken != "" {
+		return request + "\n\t-> no answer: " + x.Broken
+	}
+	text := fmt.Sprintf("%s\n\t-> %d in %s %s", request, x.Status, x.Elapsed.Round(time.Millisecond), short([]byte(x.Response.Body)))
+	for _, why := range x.Response.Header.Values(explainHeader) {
+		text += "\n\t   " + why
+	}
+	return text
+}
+
+// Log is what happened before and after the failures: exchanges and notes, in order.
+func (r Result) Log() []string {
+	var lines []string
+	for _, s := range r.Steps {
+		switch {
+		case s.Exchange != nil:
+			lines = append(lines, s.Exchange.String())
+		case s.Note != "":
+			lines = append(lines, s.Note)
+		}
+	}
+	return lines
+}

@@ -1,0 +1,215 @@
+package conformance_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/callsemu/callsemu/conformance"
+)
+
+// busy counts how many cases run at once.
+type busy struct{ now, most atomic.Int32 }
+
+func (b *busy) enter() (leave func()) {
+	n := b.now.Add(1)
+	for most := b.most.Load(); n > most && !b.most.CompareAndSwap(most, n); most = b.most.Load() {
+	}
+	return func() { b.now.Add(-1) }
+}
+
+func TestPlanSaysWhatRunsBesideWhat(t *testing.T) {
+	slow := conformance.Case{ID: "a/slow", Slow: time.Minute}
+	endpoint := conformance.Case{ID: "a/endpoint", Needs: []conformance.Need{conformance.Endpoints}}
+	clock := conformance.Target{Emulator: true, Has: []conformance.Need{conformance.MovableClock, conformance.Endpoints}}
+	onePort := conformance.Target{Has: []conformance.Need{conformance.Endpoints}, Endpoint: conformance.Endpoint{Listen: "127.0.0.1:9000"}}
+	own := func(context.Context) (conformance.Target, func(), error) { return clock, func() {}, nil }
+	for name, tc := range map[string]struct {
+		suite conformance.Suite
+		c     conformance.Case
+		lane  conformance.Lane
+		waits time.Duration
+		lacks []conformance.Need
+	}{
+		"ordinary":                   {conformance.Suite{Target: clock}, conformance.Case{ID: "a"}, conformance.Beside, 0, nil},
+		"wants to be alone":          {conformance.Suite{Target: clock}, conformance.Case{ID: "a", Alone: true}, conformance.Alone, 0, nil},
+		"moves a given clock":        {conformance.Suite{Target: clock}, slow, conformance.Alone, 0, nil},
+		"moves a clock of its own":   {conformance.Suite{Target: clock, Own: own}, slow, conformance.Beside, 0, nil},
+		"waits":                      {conformance.Suite{Target: onePort}, slow, conformance.Beside, time.Minute, nil},
+		"an endpoint at any port":    {conformance.Suite{Target: clock}, endpoint, conformance.Beside, 0, nil},
+		"an endpoint at one address": {conformance.Suite{Target: onePort}, endpoint, conformance.OnePort, 0, nil},
+		"lacks two things": {conformance.Suite{Target: onePort},
+			conformance.Case{ID: "a", EmulatorOnly: true, Needs: []conformance.Need{conformance.TURN}},
+			conformance.Beside, 0, []conformance.Need{conformance.AnEmulator, conformance.TURN}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.suite.Cases = []conformance.Case{tc.c}
+			p := tc.suite.Plan()[0]
+			if p.Lane != tc.lane || p.Waits != tc.waits || !slices.Equal(p.Lacks, tc.lacks) {
+				t.Errorf("lane %d, waits %s, lacks %q", p.Lane, p.Waits, p.Lacks)
+			}
+		})
+	}
+}
+
+func TestSuiteKeepsItsLanes(t *testing.T) {
+	var all, ports, waiting busy
+	gather := func(n int32) func(context.Context, *conformance.T) { // all n at a time, or the deadline
+		var here sync.WaitGroup
+		here.Add(int(n))
+		return func(context.Context, *conformance.T) {
+			defer all.enter()()
+			here.Done()
+			here.Wait()
+		}
+	}
+	var cases []conformance.Case
+	three := gather(3)
+	for _, id := range []string{"x/1", "x/2", "x/3"} {
+		cases = append(cases, conformance.Case{ID: id, Run: three})
+	}
+	for _, id := range []string{"port/1", "port/2"} {
+		cases = append(cases, conformance.Case{ID: id, Needs: []conformance.Need{conformance.Endpoints}, Run: func(context.Context, *conformance.T) {
+			defer ports.enter()()
+			<-time.After(100 * time.Millisecond) // in which the other one would begin
+		}})
+	}
+	waits := gather(2)
+	for _, id := range []string{"wait/1", "wait/2"} {
+		cases = append(cases, conformance.Case{ID: id, Slow: time.Second, Run: func(ctx context.Context, ct *conformance.T) {
+			defer waiting.enter()()
+			waits(ctx, ct)
+		}})
+	}
+	var beside atomic.Int32
+	cases = append(cases, conformance.Case{ID: "alone", Alone: true, Run: func(context.Context, *conformance.T) {
+		beside.Store(all.most.Load() + ports.most.Load())
+	}}, conformance.Case{ID: "fails", Run: func(_ context.Context, ct *conformance.T) { ct.Errorf("no") }},
+		conformance.Case{ID: "left/out", EmulatorOnly: true}, conformance.Case{ID: "other", Run: nil})
+	suite := conformance.Suite{
+		Target: conformance.Target{Has: []conformance.Need{conformance.Endpoints}, Endpoint: conformance.Endpoint{Listen: "127.0.0.1:9000"}},
+		Cases:  cases, Parallel: 3, Pattern: regexp.MustCompile("^(x|port|wait|left)/|alone|fails"),
+	}
+	began, ended := 0, 0
+	report := suite.Run(t.Context(), func(e conformance.Event) {
+		if e.Status == "" {
+			began++
+		} else {
+			ended++
+		}
+		if e.Total != 9 || e.Done != ended {
+			t.Errorf("%d of %d at the end of %d", e.Done, e.Total, ended)
+		}
+	})
+	if began != 9 || ended != 9 || report.Count(conformance.Passed) != 8 || report.Count(conformance.Failed) != 1 || report.Count(conformance.NotApplicable) != 1 {
+		t.Errorf("%d began, %d ended: %+v", began, ended, report)
+	}
+	for i, o := range report.Outcomes {
+		if o.Case.ID != cases[i].ID {
+			t.Errorf("number %d is %s, want %s", i, o.Case.ID, cases[i].ID)
+		}
+	}
+	if ports.most.Load() != 1 || waiting.most.Load() != 2 || all.most.Load() < 3 || beside.Load() != 0 {
+		t.Errorf("at one port %d, waiting %d, in all %d, beside the one alone %d", ports.most.Load(), waiting.most.Load(), all.most.Load(), beside.Load())
+	}
+}
+
+func TestSuiteThatIsEndedCleansUpAndSaysWhatIsMissing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cleaned := false
+	cases := []conformance.Case{
+		{ID: "before", Run: func(context.Context, *conformance.T) {}},
+		{ID: "cut off", Run: func(ctx context.Context, ct *conformance.T) {
+			ct.Cleanup(func() { cleaned = true })
+			cancel()
+			<-ctx.Done()
+			ct.Must(ctx.Err())
+		}},
+		{ID: "never begun", Run: func(context.Context, *conformance.T) { t.Error("it runs") }},
+	}
+	report := conformance.Suite{Cases: cases, Parallel: 1}.Run(ctx, func(conformance.Event) {})
+	if !cleaned || report.Outcomes[0].Status != conformance.Passed || report.Count(conformance.Unfinished) != 2 {
+		t.Errorf("cleaned up: %t; %+v", cleaned, report.Outcomes)
+	}
+}
+
+func TestAPanicIsAFailureAndCleansUp(t *testing.T) {
+	cleaned := false
+	result := conformance.Run(t.Context(), conformance.Case{Run: func(_ context.Context, ct *conformance.T) {
+		ct.Cleanup(func() { cleaned = true })
+		panic("a mistake")
+	}}, conformance.Target{})
+	if !cleaned || len(result.Failures) != 1 || !strings.Contains(result.Failures[0], "a mistake") {
+		t.Errorf("cleaned up: %t; %q", cleaned, result.Failures)
+	}
+}
+
+// TestTheRecordHasNoSecrets runs cases against a service that repeats every secret in every place.
+func TestTheRecordHasNoSecrets(t *testing.T) {
+	const app, turn, account, other, issued = "canary-app-4711", `canary "turn" 4711`, "canary-account-4711", "canary-other-4711", "canary-issued-4711"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Emu-Explain", "APP-1: you sent "+r.Header.Get("Authorization"))
+		_, _ = w.Write([]byte(`{"success":true,"result":{"secret":"` + issued + `","key":"short"},"errorDescription":"` + app + `, ` + issued + `, ` + account + `, ` + other +
+			`, canary \"turn\" 4711, a=ice-pwd:canary-ice\r\n, ws://x/?token=canary-token&y=1","iceServers":[{"username":"u","credential":"` + issued + `"}]}`))
+	}))
+	defer server.Close()
+	target := conformance.Target{BaseURL: server.URL, AppID: "app", Secret: app, TURNKeyID: "key", TURNKeyToken: turn,
+		AccountID: "account", AccountToken: account, OtherAccountToken: other}
+	exchanges := 0
+	for _, id := range []string{"session/new", "auth/scheme", "auth/secret", "account/app", "account/credentials", "account/foreign", "turn/revoked"} {
+		result := conformance.Run(t.Context(), caseByID(t, id), target)
+		text := strings.Join(result.Failures, "\n")
+		for _, step := range result.Steps {
+			text += step.Note + step.Failure
+			if x := step.Exchange; x != nil {
+				exchanges++
+				text += x.String() + x.Request.Body + x.Response.Body + x.Broken
+				for _, header := range []http.Header{x.Request.Header, x.Response.Header} {
+					for name, values := range header {
+						text += name + ": " + strings.Join(values, ", ") + "\n"
+					}
+				}
+			}
+		}
+		for _, part := range []string{"canary", "anary", `"short"`, "tials 4711"} {
+			if at := strings.Index(text, part); at >= 0 {
+				t.Errorf("%s: a secret in the record: %s", id, text[max(0, at-100):min(len(text), at+100)])
+			}
+		}
+	}
+	if exchanges < 7 {
+		t.Errorf("only %d exchanges were recorded", exchanges)
+	}
+}
+
+func TestAnExchangeIsRecordedAsItWas(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Vary", "Origin")
+		w.Header().Set("X-Other", "not of interest")
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = w.Write([]byte(`{"errorCode":"x"}`))
+	}))
+	defer server.Close()
+	result := conformance.Run(t.Context(), caseByID(t, "session/new"), conformance.Target{BaseURL: server.URL, AppID: "app", Secret: "a-secret"})
+	x := result.Steps[0].Exchange
+	if x == nil {
+		t.Fatalf("the first step is %+v", result.Steps[0])
+	}
+	if x.Method != "POST" || x.URL != "/v1/apps/app/sessions/new" || x.Status != http.StatusTeapot || x.Response.Body != `{"errorCode":"x"}` ||
+		x.Request.Header.Get("Authorization") != "Bearer ***" || x.Elapsed <= 0 ||
+		len(x.Response.Header) != 1 && x.Response.Header.Get("Vary") != "Origin" || x.Response.Header.Get("X-Other") != "" {
+		t.Errorf("recorded is %+v", x)
+	}
+	if last := result.Steps[len(result.Steps)-1]; last.Failure != result.Failures[len(result.Failures)-1] || last.At < result.Steps[0].At {
+		t.Errorf("the last step is %+v", last)
+	}
+}
