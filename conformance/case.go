@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -87,12 +88,22 @@ type Target struct {
 
 	TURNKeyID    string
 	TURNKeyToken string
-	TLSRoots     *x509.CertPool // CAs of the TURN server; nil means the system's
+	TLSRoots     *x509.CertPool // CAs of the API and of the TURN server; nil means the system's
 
 	AccountURL        string // of the account API, ending in /client/v4; empty means that of an emulator at BaseURL
 	AccountID         string
 	AccountToken      string // an API token of the account
 	OtherAccountToken string // an API token that is not the account's; empty for none
+}
+
+// client is an HTTP client of its own for the target.
+func (to Target) client() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		TLSClientConfig:       &tls.Config{RootCAs: to.TLSRoots},
+		ForceAttemptHTTP2:     true,
+		ExpectContinueTimeout: 5 * time.Second,
+	}}
 }
 
 // Lacks is what the target would have to have for the case to mean anything there; nothing if it does.
@@ -185,9 +196,8 @@ func newT(target Target) *T {
 	}
 	t.target.BaseURL = strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
 	if t.http == nil {
-		transport := &http.Transport{ExpectContinueTimeout: 5 * time.Second}
-		t.http = &http.Client{Transport: transport}
-		t.Cleanup(transport.CloseIdleConnections)
+		t.http = target.client()
+		t.Cleanup(t.http.CloseIdleConnections)
 	}
 	t.schema = target.Schema
 	if t.schema == nil {

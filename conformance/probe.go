@@ -13,7 +13,7 @@ import (
 // Probe finds out what the target is: an emulator or not, open to unknown apps or not, with a clock to move or not, with
 // media over TCP or not, whether its TURN key issues credentials, whether its account API can be used, and whether adapters
 // find an endpoint.
-// It makes one app in an emulator's dev mode, and one session there.
+// It makes one session, and one app with a session in an emulator's dev mode.
 func Probe(ctx context.Context, target Target) (Target, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
 	stranger := root + "/v1/apps/" + strings.Repeat("7", 32) + "/sessions/new"
@@ -60,10 +60,23 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 			break
 		}
 	}
+	if err := probeApp(ctx, target); err != nil {
+		return target, err
+	}
 	if target, err = probeTURN(ctx, target); err != nil {
 		return target, err
 	}
 	return probeAccount(ctx, target)
+}
+
+// probeApp makes a session: without an app every case would fail, and none would say why.
+func probeApp(ctx context.Context, target Target) error {
+	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
+	status, _, _, err := askAs(ctx, target, target.Secret, http.MethodPost, root+"/v1/apps/"+target.AppID+"/sessions/new")
+	if err == nil && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound) {
+		err = fmt.Errorf("conformance: probe: the target refuses the app id with its secret: status %d", status)
+	}
+	return err
 }
 
 // probeTURN issues a credential, and looks at what it is good for.
@@ -124,9 +137,8 @@ func askWith(ctx context.Context, target Target, token, method, url string, send
 	request.Header.Set("Authorization", "Bearer "+token)
 	client := target.HTTP
 	if client == nil {
-		transport := &http.Transport{}
-		defer transport.CloseIdleConnections()
-		client = &http.Client{Transport: transport}
+		client = target.client()
+		defer client.CloseIdleConnections()
 	}
 	response, err := client.Do(request)
 	if err != nil {

@@ -43,7 +43,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	if err != nil {
 		return fail(stderr, fmt.Errorf("%w; callsemu --help lists the settings", err))
 	}
-	if err := command.Run(); err != nil {
+	if err := command.Run(); errors.Is(err, errNotPassed) {
+		return 1 // and the summary has said why
+	} else if err != nil {
 		return fail(stderr, err)
 	}
 	return 0

@@ -21,6 +21,7 @@ type commandLine struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the emulator; the same as no sub-command."`
 	Wait        waitCommand        `cmd:"" help:"Wait until an emulator is ready for media."`
 	CA          caCommand          `cmd:"" name:"ca" help:"Print the CA that clients trust for HTTPS; make it if there is none."`
+	Conformance conformanceCommand `cmd:"" help:"Test a target against the contract: an emulator, or the real service with your credentials."`
 	Env         envCommand         `cmd:"" help:"Print what Node, Go, Python, Java, curl, Chromium and workerd need for HTTPS."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Status 0 if the emulator in this container is ready, for HEALTHCHECK."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
@@ -236,6 +237,7 @@ Examples:
   callsemu --mode strict --contract 2026-09-30      as careful as can be, as of that day
   callsemu --set transport-wait=1s --log-format json
   callsemu wait --timeout 10s && npm test
+  callsemu conformance --report conformance.html    is this emulator as the contract says?
   eval "$(callsemu env)"                            this shell's programs trust the CA for HTTPS
 `)
 	return nil

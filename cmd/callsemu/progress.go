@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/callsemu/callsemu/conformance"
+)
+
+// progress tells a person how far a suite is: on a terminal in one line that changes, elsewhere in a line for each case.
+type progress struct {
+	w        io.Writer
+	terminal bool
+	failed   int
+	width    int // of the line that stands there
+}
+
+func progressTo(w io.Writer) *progress {
+	p := &progress{w: w}
+	if file, is := w.(*os.File); is {
+		info, err := file.Stat()
+		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return p
+}
+
+// announce says what is going to happen, and what will take long.
+func (p *progress) announce(suite conformance.Suite) {
+	total, longest := 0, time.Duration(0)
+	var waiting []string
+	for _, planned := range suite.Plan() {
+		if planned.Lacks != nil {
+			continue
+		}
+		total++
+		if planned.Waits > 0 {
+			waiting, longest = append(waiting, planned.Case.ID), max(longest, planned.Waits)
+		}
+	}
+	kind := "the service"
+	if suite.Target.Emulator {
+		kind = "the emulator"
+	}
+	p.line(fmt.Sprintf("%d cases against %s at %s", total, kind, suite.Target.BaseURL))
+	if len(waiting) > 0 {
+		p.line(fmt.Sprintf("%d of them wait for its timeouts in real time, up to %s each, beside the others: %s",
+			len(waiting), longest, strings.Join(waiting, ", ")))
+	}
+}
+
+// event is for Suite.Run.
+func (p *progress) event(e conformance.Event) {
+	if e.Status == "" {
+		if p.terminal {
+			p.counter(e, "runs")
+		} else if e.Waits > 0 {
+			p.line(fmt.Sprintf("waits   %s, up to %s", e.Case.ID, e.Waits))
+		}
+		return
+	}
+	if e.Status != conformance.Passed {
+		p.failed++
+	}
+	if !p.terminal || e.Status != conformance.Passed {
+		p.line(fmt.Sprintf("%-7s %s (%s)", e.Status, e.Case.ID, e.Result.Elapsed.Round(time.Millisecond)))
+	}
+	if p.terminal {
+		p.counter(e, string(e.Status))
+	}
+}
+
+// counter replaces the line that changes.
+func (p *progress) counter(e conformance.Event, what string) {
+	text := fmt.Sprintf("%d of %d, %d failed; %s %s", e.Done, e.Total, p.failed, e.Case.ID, what)
+	_, _ = fmt.Fprintf(p.w, "\r%-*s", p.width, text)
+	p.width = len(text)
+}
+
+// line writes a line that stays.
+func (p *progress) line(text string) {
+	p.end()
+	_, _ = fmt.Fprintln(p.w, text)
+}
+
+// end takes away the line that changes.
+func (p *progress) end() {
+	if p.width > 0 {
+		_, _ = fmt.Fprintf(p.w, "\r%*s\r", p.width, "")
+		p.width = 0
+	}
+}

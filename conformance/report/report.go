@@ -1,0 +1,111 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/callsemu/callsemu/conformance"
+)
+
+// writers are the formats of files, by extension.
+var writers = map[string]func(io.Writer, conformance.Report) error{".xml": JUnit, ".json": JSON, ".html": HTML}
+
+// ForFile is what writes the format of a file's name.
+func ForFile(name string) (func(io.Writer, conformance.Report) error, error) {
+	write, known := writers[strings.ToLower(filepath.Ext(name))]
+	if !known {
+		return nil, fmt.Errorf("%s: no format of that name; end it in .html, .json or .xml (JUnit)", name)
+	}
+	return write, nil
+}
+
+// area is a group of cases: what stands before the slash of their ids.
+type area struct {
+	Name                                      string
+	Passed, Failed, NotApplicable, Unfinished int
+	Outcomes                                  []conformance.Outcome
+}
+
+// areas groups the cases; areas and cases come in the order of the plan.
+func areas(r conformance.Report) []*area {
+	var list []*area
+	for _, o := range r.Outcomes {
+		name, _, _ := strings.Cut(o.Case.ID, "/")
+		i := slices.IndexFunc(list, func(a *area) bool { return a.Name == name })
+		if i < 0 {
+			i, list = len(list), append(list, &area{Name: name})
+		}
+		a := list[i]
+		a.Outcomes = append(a.Outcomes, o)
+		switch o.Status {
+		case conformance.Passed:
+			a.Passed++
+		case conformance.Failed:
+			a.Failed++
+		case conformance.NotApplicable:
+			a.NotApplicable++
+		default:
+			a.Unfinished++
+		}
+	}
+	return list
+}
+
+// left is a group of cases that do not apply for the same reason.
+type left struct {
+	Why   string
+	Cases []string // ids
+}
+
+// leftOut groups what does not apply; the largest group comes first.
+func leftOut(r conformance.Report) []left {
+	var list []left
+	for _, o := range r.Outcomes {
+		if o.Status != conformance.NotApplicable {
+			continue
+		}
+		why := lacks(o)
+		i := slices.IndexFunc(list, func(l left) bool { return l.Why == why })
+		if i < 0 {
+			i, list = len(list), append(list, left{Why: why})
+		}
+		list[i].Cases = append(list[i].Cases, o.Case.ID)
+	}
+	slices.SortStableFunc(list, func(a, b left) int { return len(b.Cases) - len(a.Cases) })
+	return list
+}
+
+// lacks says what the target would need.
+func lacks(o conformance.Outcome) string {
+	var needs []string
+	for _, need := range o.Lacks {
+		needs = append(needs, string(need))
+	}
+	return "needs " + strings.Join(needs, ", and ")
+}
+
+// with is the list of outcomes with the status.
+func with(r conformance.Report, status conformance.Status) []conformance.Outcome {
+	return slices.DeleteFunc(slices.Clone(r.Outcomes), func(o conformance.Outcome) bool { return o.Status != status })
+}
+
+// meaning says in words what a provenance mark is.
+func meaning(m conformance.Mark) string {
+	return map[conformance.Mark]string{
+		conformance.Doc:      "Cloudflare documents it",
+		conformance.Recorded: "somebody recorded it at the real service",
+		conformance.Seen:     "client code relies on it",
+		conformance.Inferred: "a conclusion of ours, which no source states",
+	}[m]
+}
+
+// target says what was tested.
+func target(r conformance.Report) string {
+	if r.Emulator {
+		return r.BaseURL + " (an emulator)"
+	}
+	return r.BaseURL
+}
