@@ -89,6 +89,6 @@ func (a sessionAdapter) Info() session.AdapterInfo {
 	return session.AdapterInfo{
 		Endpoint: info.Endpoint, State: string(info.State), Since: info.Since, RetryUntil: info.RetryUntil,
 		Messages: info.Messages, Bytes: info.Bytes, Dropped: info.Dropped, Reconnects: info.Reconnects,
-		Buffered: info.Buffered, LastError: info.LastError,
+		Buffered: info.Buffered, LastError: info.LastError, Ended: info.Ended,
 	}
 }

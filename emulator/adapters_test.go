@@ -64,8 +64,8 @@ func remoteItem(id, url string) object {
 
 // shownAdapter is what the state says of one adapter.
 type shownAdapter struct {
-	AdapterID, Location, State, Endpoint, RetryLeft, LastError string
-	Frames, Bytes                                              uint64
+	AdapterID, Location, State, Endpoint, RetryLeft, LastError, EndedBecause string
+	Frames, Bytes                                                            uint64
 }
 
 func (r *rig) shownAdapters() []shownAdapter {
@@ -138,8 +138,12 @@ func TestAdaptersOnThisMachineWorkInDevMode(t *testing.T) {
 		t.Error("the log has the token of an endpoint")
 	}
 	for _, shown := range r.shownAdapters() {
-		if strings.Contains(shown.Endpoint+shown.LastError, canary) {
+		if strings.Contains(shown.Endpoint+shown.LastError+shown.EndedBecause, canary) {
 			t.Errorf("the state has the token of an endpoint: %+v", shown)
+		}
+		if want := map[string]string{"local": "without a close frame", "remote": "closed by the API"}[shown.Location]; shown.State != "closed" ||
+			!strings.Contains(shown.EndedBecause, want) {
+			t.Errorf("it is not shown as ended because of %q: %+v", want, shown)
 		}
 	}
 }

@@ -54,6 +54,7 @@ type Info struct {
 	Reconnects uint64
 	Buffered   time.Duration // ingest: PCM that waits to be played
 	LastError  string        // empty for none so far
+	Ended      string        // in StateClosed, why
 }
 
 // Why an adapter's life ended.
@@ -169,6 +170,9 @@ func (a *Adapter) Info() Info {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	info.State, info.Since, info.RetryUntil, info.LastError = a.state, a.since, a.retryUntil, a.lastError
+	if a.state == StateClosed {
+		info.Ended = context.Cause(a.life).Error()
+	}
 	return info
 }
 

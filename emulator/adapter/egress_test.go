@@ -34,12 +34,12 @@ func TestATonePassesFromATrackToTheEndpoint(t *testing.T) {
 	wantTones(t, steady(pcm), 440, 1000)
 	until(t, "the messages are counted", func() bool { return a.Info().Messages >= 70 })
 	info := a.Info()
-	if info.State != StateOpen || info.Bytes < 70*frameBytes || info.Dropped != 0 || strings.Contains(info.Endpoint, "canary") {
+	if info.State != StateOpen || info.Ended != "" || info.Bytes < 70*frameBytes || info.Dropped != 0 || strings.Contains(info.Endpoint, "canary") {
 		t.Errorf("%+v", info)
 	}
 	a.Close()
 	wantClose(t, s, websocket.StatusNormalClosure, "adapter closed")
-	if info := a.Info(); info.State != StateClosed || info.LastError != "" {
+	if info := a.Info(); info.State != StateClosed || info.LastError != "" || info.Ended != "closed by the API" {
 		t.Errorf("%+v", info)
 	}
 	a.Close()
@@ -139,7 +139,7 @@ func TestTheWindowForAnotherSocketEnds(t *testing.T) {
 	default:
 		t.Error("after 15 s it has not ended")
 	}
-	if info := a.Info(); info.State != StateClosed || info.LastError == "" { // a refusal, or a dial that the advance made late
+	if info := a.Info(); info.State != StateClosed || info.LastError == "" || info.Ended != errWindow.Error() { // a refusal, or a dial that the advance made late
 		t.Errorf("%+v", info)
 	}
 	if !strings.Contains(r.log.String(), "could not be made anew") {

@@ -103,7 +103,7 @@ func TestIngestIsNeverMadeAnew(t *testing.T) {
 	if e.asked.Load() != 1 {
 		t.Errorf("the endpoint was called %d times", e.asked.Load())
 	}
-	if info := a.Info(); info.LastError == "" {
+	if info := a.Info(); info.LastError == "" || info.Ended != info.LastError {
 		t.Errorf("%+v", info)
 	}
 }

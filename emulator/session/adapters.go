@@ -69,6 +69,7 @@ type AdapterInfo struct {
 	Reconnects uint64
 	Buffered   time.Duration
 	LastError  string
+	Ended      string // once it is closed, why
 }
 
 // adapterEntry is an adapter of an app.

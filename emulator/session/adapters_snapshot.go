@@ -24,6 +24,7 @@ type AdapterSnapshot struct {
 	Reconnects uint64    `json:"reconnects"`
 	Buffered   string    `json:"buffered,omitempty"` // of PCM that waits to be played
 	LastError  string    `json:"lastError,omitempty"`
+	Ended      string    `json:"endedBecause,omitempty"` // once it is closed
 }
 
 // adapterSnapshots are the adapters of an app, oldest first, and then those that ended last.
@@ -49,6 +50,7 @@ func (e *adapterEntry) snapshot(r *Registry, now time.Time) AdapterSnapshot {
 		ID: e.id, Location: e.item.Location, SessionID: e.sessionID(r), TrackName: e.item.TrackName,
 		Codec: e.item.OutputCodec, Endpoint: info.Endpoint, State: info.State, Since: info.Since, Created: e.made,
 		Frames: info.Messages, Bytes: info.Bytes, Dropped: info.Dropped, Reconnects: info.Reconnects, LastError: info.LastError,
+		Ended: info.Ended,
 	}
 	if e.ingest != nil {
 		out.Codec = e.item.InputCodec

@@ -398,11 +398,11 @@ func TestSnapshotOfAnAdapter(t *testing.T) {
 		b.adapters(egress(id, "cam", "app", "jpeg"))
 		a := f.last()
 		a.mu.Lock()
-		a.info = AdapterInfo{Messages: 3, Bytes: 30, Dropped: 1, Reconnects: 2, Buffered: 1500 * time.Millisecond, LastError: "why", RetryUntil: b.clock.Now().Add(9 * time.Second)}
+		a.info = AdapterInfo{Messages: 3, Bytes: 30, Dropped: 1, Reconnects: 2, Buffered: 1500 * time.Millisecond, LastError: "why", Ended: "because", RetryUntil: b.clock.Now().Add(9 * time.Second)}
 		a.mu.Unlock()
 		got := b.Snapshot().Apps[0].Adapters[0]
 		if got.SessionID != id || got.Codec != "jpeg" || got.Frames != 3 || got.Bytes != 30 || got.Dropped != 1 || got.Reconnects != 2 ||
-			got.Buffered != "1.5s" || got.RetryLeft != "9s" || got.LastError != "why" || strings.Contains(got.Endpoint, "canary") {
+			got.Buffered != "1.5s" || got.RetryLeft != "9s" || got.LastError != "why" || got.Ended != "because" || strings.Contains(got.Endpoint, "canary") {
 			t.Errorf("%+v", got)
 		}
 		made := b.adapters(ingest("speech", "app")).Tracks[0]
