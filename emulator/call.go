@@ -117,7 +117,7 @@ func newSession(r *session.Registry) endpoint {
 		if refused := in.Validate(); refused != nil {
 			return 0, nil, refused
 		}
-		var options []session.SessionOption
+		var options []session.Option
 		if third, err := strconv.ParseBool(c.request.URL.Query().Get("thirdparty")); err == nil && third {
 			options = append(options, session.ThirdParty())
 		}

@@ -16,7 +16,7 @@ type stateAnswer struct {
 	Clock      clock.Mode           `json:"clock"`
 	Candidates []CandidateReadiness `json:"candidates"`
 	TURN       *turnState           `json:"turn"` // null where --stun is off
-	session.Snapshot
+	session.RegistrySnapshot
 }
 
 // getState answers with the state, of one app where the query has app.
@@ -30,11 +30,11 @@ func (z *zone) getState(r *http.Request) (any, error) {
 		snapshot.Apps = slices.DeleteFunc(snapshot.Apps, func(a session.AppSnapshot) bool { return a.ID != app })
 	}
 	return stateAnswer{
-		Mode:       z.emulator.cfg.Mode.String(),
-		Clock:      z.clockMode(),
-		Candidates: describe(z.emulator.Candidates()),
-		TURN:       z.turn(),
-		Snapshot:   snapshot,
+		Mode:             z.emulator.cfg.Mode.String(),
+		Clock:            z.clockMode(),
+		Candidates:       describe(z.emulator.Candidates()),
+		TURN:             z.turn(),
+		RegistrySnapshot: snapshot,
 	}, nil
 }
 

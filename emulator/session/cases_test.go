@@ -232,9 +232,9 @@ func TestAutoDiscoverNamesWhatIsNew(t *testing.T) {
 func TestThirdPartySessionsChecksItself(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		for _, c := range []struct {
-			options []SessionOption
+			options []Option
 			full    bool
-		}{{nil, false}, {[]SessionOption{ThirdParty()}, true}} {
+		}{{nil, false}, {[]Option{ThirdParty()}, true}} {
 			out, err := b.NewSession(t.Context(), b.app, &wire.NewSessionRequest{SessionDescription: offerOf("0 audio sendrecv")}, c.options...)
 			if err != nil {
 				t.Fatal(err)

@@ -363,7 +363,7 @@ func TestAcknowledgementThatDoesNotComeEndsTheSubscription(t *testing.T) {
 		b.newChannels(silent, wait)
 		b.jump(29 * time.Second)
 		timers := b.Snapshot().Apps[0].Sessions
-		i := slices.IndexFunc(timers, func(s SessionSnapshot) bool { return s.ID == silent })
+		i := slices.IndexFunc(timers, func(s Snapshot) bool { return s.ID == silent })
 		if j := slices.IndexFunc(timers[i].Timers, func(d TimerSnapshot) bool { return d.Rule == "ack-wait" && d.Channel == 1 && d.Left == "1s" }); j < 0 {
 			t.Errorf("timers %+v", timers[i].Timers)
 		}

@@ -178,15 +178,15 @@ func (r *Registry) Estimates() map[string]uint64 {
 // ErrNoSession is what calls of the control zone get that name a session which is not there.
 var ErrNoSession = errors.New("no such session")
 
-// SessionOption says what kind of session NewSession makes.
-type SessionOption func(*Session)
+// Option says what kind of session NewSession makes.
+type Option func(*Session)
 
 // ThirdParty is sessions/new?thirdparty=true: the endpoint may be ICE-lite, so the SFU runs full ICE (contract 1.1).
-func ThirdParty() SessionOption { return func(s *Session) { s.thirdParty = true } }
+func ThirdParty() Option { return func(s *Session) { s.thirdParty = true } }
 
 // NewSession makes a session; an offer in the request is answered and is then the session's first exchange
 // (contract 1.1). in is nil where the request had no body. Nothing is left behind by a request that fails.
-func (r *Registry) NewSession(ctx context.Context, app *App, in *wire.NewSessionRequest, options ...SessionOption) (*wire.NewSessionResponse, error) {
+func (r *Registry) NewSession(ctx context.Context, app *App, in *wire.NewSessionRequest, options ...Option) (*wire.NewSessionResponse, error) {
 	s := newSession(r, app)
 	for _, option := range options {
 		option(s)

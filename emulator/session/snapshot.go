@@ -9,8 +9,8 @@ import (
 	"github.com/callsemu/callsemu/sfu"
 )
 
-// Snapshot is the whole state at one moment, for /_emu/state. Lists are in the order of ids, or of coming into being.
-type Snapshot struct {
+// RegistrySnapshot is the whole state at one moment, for /_emu/state. Lists are in the order of ids, or of coming into being.
+type RegistrySnapshot struct {
 	Now      time.Time     `json:"now"` // on the clock of the rules
 	Contract string        `json:"contract"`
 	Apps     []AppSnapshot `json:"apps"`
@@ -20,12 +20,12 @@ type Snapshot struct {
 type AppSnapshot struct {
 	ID       string            `json:"appId"`
 	Seeded   bool              `json:"seeded"`
-	Sessions []SessionSnapshot `json:"sessions"`
+	Sessions []Snapshot        `json:"sessions"`
 	Adapters []AdapterSnapshot `json:"adapters"` // oldest first, and behind them the last that have ended
 }
 
-// SessionSnapshot is one session. Transport and Signalling are the states of contract 2.1.
-type SessionSnapshot struct {
+// Snapshot is one session. Transport and Signalling are the states of contract 2.1.
+type Snapshot struct {
 	ID         string             `json:"sessionId"`
 	Created    time.Time          `json:"created"`
 	ThirdParty bool               `json:"thirdparty"`
@@ -148,8 +148,8 @@ type ClosedSession struct {
 }
 
 // Snapshot reads everything without stopping anything: neighbouring values may be of slightly different moments.
-func (r *Registry) Snapshot() Snapshot {
-	snap := Snapshot{Now: r.clock.Now(), Contract: r.contract.String(), Apps: []AppSnapshot{}}
+func (r *Registry) Snapshot() RegistrySnapshot {
+	snap := RegistrySnapshot{Now: r.clock.Now(), Contract: r.contract.String(), Apps: []AppSnapshot{}}
 	pulls := map[publication][]PullSnapshot{}
 	for _, app := range r.allApps() {
 		for _, s := range app.sessions {
@@ -157,7 +157,7 @@ func (r *Registry) Snapshot() Snapshot {
 		}
 	}
 	for _, app := range r.allApps() {
-		out := AppSnapshot{ID: app.app.id, Seeded: app.app.seeded, Sessions: []SessionSnapshot{}}
+		out := AppSnapshot{ID: app.app.id, Seeded: app.app.seeded, Sessions: []Snapshot{}}
 		for _, s := range app.sessions {
 			out.Sessions = append(out.Sessions, s.snapshot(snap.Now, pulls))
 		}
@@ -202,9 +202,9 @@ func (s *Session) notePulls(pulls map[publication][]PullSnapshot) {
 	}
 }
 
-func (s *Session) snapshot(now time.Time, pulls map[publication][]PullSnapshot) SessionSnapshot {
+func (s *Session) snapshot(now time.Time, pulls map[publication][]PullSnapshot) Snapshot {
 	transport, signalling, _ := s.situation()
-	out := SessionSnapshot{
+	out := Snapshot{
 		ID: s.id, Created: s.created, ThirdParty: s.thirdParty, AdapterID: s.adapterID,
 		Transport: transport.String(), Signalling: signalling.String(),
 		Tracks: []TrackSnapshot{}, Channels: []ChannelSnapshot{}, Timers: []TimerSnapshot{},

@@ -24,7 +24,7 @@ func TestSnapshotShowsWhoPullsWhomAndWhatIsLeft(t *testing.T) {
 		if len(snap.Apps) != 1 || len(snap.Apps[0].Sessions) != 3 || !snap.Apps[0].Seeded {
 			t.Fatalf("%+v", snap)
 		}
-		byID := map[string]SessionSnapshot{}
+		byID := map[string]Snapshot{}
 		for _, s := range snap.Apps[0].Sessions {
 			byID[s.ID] = s
 		}
