@@ -142,7 +142,7 @@ func flowMessages(ctx context.Context, t *T) {
 	t.Must(subscriber.SendText("ack"))
 	t.linked(ctx, "chat", publisher, subscriber)
 	t.Must(subscriber.SendText("no reply"))
-	t.unheard(ctx, "the publisher", publisher)
+	t.unheard(ctx, publisher)
 	sub.putChannels(ctx, "update", remoteChannel(pub.ID, "chat").replying(true)).want(http.StatusOK)
 	t.Must(subscriber.SendText("reply"))
 	t.hears(ctx, "the publisher", publisher, "reply")

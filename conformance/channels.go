@@ -106,13 +106,13 @@ func others(s sfutest.ChannelStats) []sfutest.Message {
 	return list
 }
 
-// unheard checks that nothing arrives for a while, in which what is on its way would have.
-func (t *T) unheard(ctx context.Context, what string, channel *sfutest.Channel) {
+// unheard checks that nothing arrives at the publisher for a while, in which what is on its way would have.
+func (t *T) unheard(ctx context.Context, channel *sfutest.Channel) {
 	before := channel.Stats().Count
 	short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
 	if got, err := channel.Wait(short, func(s sfutest.ChannelStats) bool { return s.Count > before }); err == nil {
-		t.Errorf("%s heard %q", what, got.Messages[len(got.Messages)-1].Data)
+		t.Errorf("the publisher heard %q", got.Messages[len(got.Messages)-1].Data)
 	}
 }
 

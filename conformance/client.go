@@ -320,14 +320,13 @@ func (x *exchange) wantItemFields(index int, names ...string) *exchange {
 	return x
 }
 
-func (x *exchange) wantChannelFields(index int, names ...string) *exchange {
+func (x *exchange) wantChannelFields(index int, names ...string) {
 	x.channel(index)
 	var object struct {
 		DataChannels []map[string]any `json:"dataChannels"`
 	}
 	x.t.Must(json.Unmarshal(x.Raw, &object))
 	x.compareFields(fmt.Sprintf("data channel %d", index), object.DataChannels[index], names)
-	return x
 }
 
 func (x *exchange) compareFields(what string, object map[string]any, names []string) {

@@ -83,7 +83,7 @@ func (e dataEndpoint) open(t *testing.T, id int, policy sfu.Policy) *sfutest.Cha
 }
 
 // texts waits for that many messages and returns them all.
-func texts(t *testing.T, ctx context.Context, channel *sfutest.Channel, count int) []string {
+func texts(ctx context.Context, t *testing.T, channel *sfutest.Channel, count int) []string {
 	t.Helper()
 	got, err := channel.Wait(ctx, func(s sfutest.ChannelStats) bool { return len(s.Messages) >= count })
 	check(t, err)
@@ -94,7 +94,7 @@ func texts(t *testing.T, ctx context.Context, channel *sfutest.Channel, count in
 	return all
 }
 
-func until(t *testing.T, ctx context.Context, what string, done func() bool) {
+func until(ctx context.Context, t *testing.T, what string, done func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
@@ -156,7 +156,7 @@ func TestInbandChannelOfTheEndpointStaysOpen(t *testing.T) {
 		t.Errorf("first id is %d, want 1", pub.ID())
 	}
 	check(t, channel.SendText("x"))
-	until(t, e.ctx, "the message arrives", func() bool { return pub.Info().Messages == 1 })
+	until(e.ctx, t, "the message arrives", func() bool { return pub.Info().Messages == 1 })
 	if inband.Stats().Closed {
 		t.Error("the in-band channel was closed")
 	}
@@ -209,17 +209,17 @@ func TestOnlyTheHolderReplies(t *testing.T) {
 	subA, atA := a.subscribe(t, pub, sfu.SubscribeData{CanReply: true})
 	subB, atB := b.subscribe(t, pub, sfu.SubscribeData{})
 	check(t, atB.SendText("b before"))
-	until(t, from.ctx, "b's message is dropped", func() bool { return pub.Info().Unheard == 1 })
+	until(from.ctx, t, "b's message is dropped", func() bool { return pub.Info().Unheard == 1 })
 	check(t, atA.SendText("a"))
-	texts(t, from.ctx, publisher, 1)
+	texts(from.ctx, t, publisher, 1)
 	subB.SetReply(true)
 	if subA.CanReply() || !subB.CanReply() {
 		t.Error("a new grant does not replace the old one")
 	}
 	check(t, atA.SendText("a after"))
-	until(t, from.ctx, "a's message is dropped", func() bool { return pub.Info().Unheard == 2 })
+	until(from.ctx, t, "a's message is dropped", func() bool { return pub.Info().Unheard == 2 })
 	check(t, atB.SendText("b"))
-	if got := texts(t, from.ctx, publisher, 2); !slices.Equal(got, []string{"a", "b"}) {
+	if got := texts(from.ctx, t, publisher, 2); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("the publisher heard %q", got)
 	}
 	subA.SetReply(false) // it holds nothing: b keeps it
@@ -241,19 +241,19 @@ func TestGateOpensWithTheFirstMessage(t *testing.T) {
 	for i := range 20 {
 		check(t, publisher.SendText(fmt.Sprint(i)))
 	}
-	until(t, from.ctx, "all are kept or missed", func() bool { return pub.Info().Messages == 20 })
+	until(from.ctx, t, "all are kept or missed", func() bool { return pub.Info().Messages == 20 })
 	if info := sub.Info(); !info.Gated || info.Kept != 16 || info.Missed != 4 || info.Sent != 0 {
 		t.Errorf("before the acknowledgement %+v", info)
 	}
 	check(t, channel.SendText("ack"))
 	wait(t, sub.Acked())
 	check(t, publisher.SendText("live"))
-	got := texts(t, from.ctx, channel, 17)
+	got := texts(from.ctx, t, channel, 17)
 	if got[0] != "4" || got[15] != "19" || got[16] != "live" {
 		t.Errorf("delivered %q", got)
 	}
 	check(t, channel.SendText("reply"))
-	if got := texts(t, from.ctx, publisher, 1); !slices.Equal(got, []string{"reply"}) {
+	if got := texts(from.ctx, t, publisher, 1); !slices.Equal(got, []string{"reply"}) {
 		t.Errorf("the publisher heard %q, want the reply without the acknowledgement", got)
 	}
 }
@@ -267,7 +267,7 @@ func TestClosedChannelIsResetAndItsIDComesBack(t *testing.T) {
 	if sub.ID() != 1 || second.ID() != 2 {
 		t.Fatalf("ids %d, %d", sub.ID(), second.ID())
 	}
-	until(t, to.ctx, "it is active", func() bool { return sub.State() == sfu.ChannelActive })
+	until(to.ctx, t, "it is active", func() bool { return sub.State() == sfu.ChannelActive })
 	sub.Close()
 	_, err := channel.Wait(to.ctx, func(s sfutest.ChannelStats) bool { return s.Closed })
 	check(t, err)
@@ -275,7 +275,7 @@ func TestClosedChannelIsResetAndItsIDComesBack(t *testing.T) {
 		t.Errorf("after the close %v, %d receivers", sub.State(), pub.Info().Receivers)
 	}
 	var again *sfu.DataSubscription
-	until(t, to.ctx, "id 1 comes back", func() bool {
+	until(to.ctx, t, "id 1 comes back", func() bool {
 		again, err = to.peer.SubscribeData(pub, sfu.Policy{}, sfu.SubscribeData{})
 		check(t, err)
 		if again.ID() != 1 {
@@ -285,7 +285,7 @@ func TestClosedChannelIsResetAndItsIDComesBack(t *testing.T) {
 	})
 	reopened := to.open(t, 1, sfu.Policy{})
 	check(t, publisher.SendText("over the same id"))
-	if got := texts(t, to.ctx, reopened, 1); got[0] != "over the same id" {
+	if got := texts(to.ctx, t, reopened, 1); got[0] != "over the same id" {
 		t.Errorf("received %q", got)
 	}
 }
@@ -295,7 +295,7 @@ func TestEndpointThatClosesItsChannelEndsIt(t *testing.T) {
 	from, to := connectData(t, s), connectData(t, s)
 	pub, publisher := from.publish(t, sfu.Policy{})
 	sub, channel := to.subscribe(t, pub, sfu.SubscribeData{})
-	until(t, to.ctx, "both are active", func() bool { return sub.State() == sfu.ChannelActive && pub.State() == sfu.ChannelActive })
+	until(to.ctx, t, "both are active", func() bool { return sub.State() == sfu.ChannelActive && pub.State() == sfu.ChannelActive })
 	check(t, channel.Close())
 	wait(t, sub.Done())
 	check(t, publisher.Close())
@@ -309,7 +309,7 @@ func TestEndpointThatClosesItsChannelEndsIt(t *testing.T) {
 		t.Errorf("id %d was given before the old one was closed", next.ID())
 	}
 	pub.Close()
-	until(t, from.ctx, "the id is free", func() bool {
+	until(from.ctx, t, "the id is free", func() bool {
 		next, err = from.peer.PublishData(sfu.Policy{}, longestMessage)
 		check(t, err)
 		return next.ID() == 1
@@ -347,7 +347,7 @@ func TestPublisherThatLeavesSilencesItsSubscribers(t *testing.T) {
 	if sub.State() != sfu.ChannelInactive || channel.Stats().Closed {
 		t.Errorf("state %v, channel closed %v", sub.State(), channel.Stats().Closed)
 	}
-	until(t, to.ctx, "nothing can be published any more", func() bool {
+	until(to.ctx, t, "nothing can be published any more", func() bool {
 		_, err := from.peer.PublishData(sfu.Policy{}, 1)
 		return errors.Is(err, sfu.ErrClosed)
 	})
@@ -374,10 +374,10 @@ func TestChannelsAllocatedBeforeTheTransportIsUpWork(t *testing.T) {
 		t.Errorf("state %v before the transport", sub.State())
 	}
 	check(t, publisher.SendText("early"))
-	until(t, from.ctx, "it is queued", func() bool { return sub.Info().Queued == 1 })
+	until(from.ctx, t, "it is queued", func() bool { return sub.Info().Queued == 1 })
 	to.Return()
 	check(t, to.WaitConnected(to.ctx))
-	until(t, to.ctx, "it is sent", func() bool { return sub.State() == sfu.ChannelActive && sub.Info().Sent == 1 })
+	until(to.ctx, t, "it is sent", func() bool { return sub.State() == sfu.ChannelActive && sub.Info().Sent == 1 })
 }
 
 func TestMediaAndDataShareOneTransportInEitherOrder(t *testing.T) {
@@ -405,7 +405,7 @@ func TestMediaAndDataShareOneTransportInEitherOrder(t *testing.T) {
 			}
 			pub, channel := e.publish(t, sfu.Policy{})
 			check(t, channel.SendText("both"))
-			until(t, e.ctx, "the message arrives", func() bool { return pub.Info().Messages == 1 })
+			until(e.ctx, t, "the message arrives", func() bool { return pub.Info().Messages == 1 })
 			_, err := e.Subscriber(video).Wait(e.ctx, func(s sfutest.SubscriberStats) bool { return s.KeyFrames > 0 && s.Packets > 10 })
 			check(t, err)
 		})
@@ -424,7 +424,7 @@ func TestUnreliableChannelArrivesUnordered(t *testing.T) {
 	for i := range 50 {
 		check(t, publisher.SendText(fmt.Sprint(i)))
 	}
-	if got := texts(t, to.ctx, channel, 50); len(got) != 50 {
+	if got := texts(to.ctx, t, channel, 50); len(got) != 50 {
 		t.Errorf("%d messages without loss on the way", len(got))
 	}
 }
@@ -445,7 +445,7 @@ func TestSubscriberThatReadsNothingIsBoundedAndDelaysNobody(t *testing.T) {
 	for range count {
 		check(t, sender.Send(payload))
 		check(t, lossySender.Send(payload[:1024]))
-		until(t, from.ctx, "the sender has room", func() bool { return sender.Buffered() < 1<<20 })
+		until(from.ctx, t, "the sender has room", func() bool { return sender.Buffered() < 1<<20 })
 	}
 	got, err := channel.Wait(good.ctx, func(s sfutest.ChannelStats) bool { return s.Count == count })
 	check(t, err)
@@ -456,7 +456,7 @@ func TestSubscriberThatReadsNothingIsBoundedAndDelaysNobody(t *testing.T) {
 	if stuck.CanReply() || reliable.Info().Receivers != 1 {
 		t.Errorf("the closed subscription still counts: %+v", reliable.Info())
 	}
-	until(t, from.ctx, "everything unreliable has come", func() bool { return lossy.Info().Messages == count })
+	until(from.ctx, t, "everything unreliable has come", func() bool { return lossy.Info().Messages == count })
 	if info := dropping.Info(); info.State != sfu.ChannelActive || info.Buffered > 64<<10+256<<10+1024 {
 		t.Errorf("the unreliable leg: %+v", info)
 	}
@@ -473,7 +473,7 @@ func TestUnreliableQueueDropsTheOldest(t *testing.T) {
 	for range 500 {
 		check(t, publisher.Send(payload))
 	}
-	until(t, from.ctx, "all have come", func() bool { return pub.Info().Messages == 500 })
+	until(from.ctx, t, "all have come", func() bool { return pub.Info().Messages == 500 })
 	if info := sub.Info(); info.Dropped == 0 || info.Queued != 246 || info.Buffered > 64<<10+256<<10+1000 {
 		t.Errorf("the leg: %+v", info)
 	}
@@ -489,7 +489,7 @@ func TestChannelsOutliveTheTransport(t *testing.T) {
 	pub, before := old.publish(t, sfu.Policy{})
 	sub, received := to.subscribe(t, pub, sfu.SubscribeData{})
 	check(t, before.SendText("over the first connection"))
-	texts(t, to.ctx, received, 1)
+	texts(to.ctx, t, received, 1)
 
 	old.Vanish()
 	next := endpoint(t, sfutest.Config{Identity: old.Identity()})
@@ -507,7 +507,7 @@ func TestChannelsOutliveTheTransport(t *testing.T) {
 	check(t, again.WaitOpen(old.ctx))
 	check(t, after.WaitOpen(old.ctx))
 	check(t, after.SendText("over the second"))
-	if got := texts(t, to.ctx, received, 2); got[1] != "over the second" {
+	if got := texts(to.ctx, t, received, 2); got[1] != "over the second" {
 		t.Errorf("received %q", got)
 	}
 	if pub.State() != sfu.ChannelActive || sub.State() != sfu.ChannelActive {
