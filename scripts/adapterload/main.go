@@ -16,25 +16,22 @@ import (
 const (
 	app      = "adapterload"
 	patience = 60 * time.Second // for everything up to the first message
-	longest  = 5 * time.Minute  // of one run
 )
 
 // options are the flags.
 type options struct {
 	load.Target
 	egress, ingest, jpeg int
-	length               time.Duration
 }
 
 func main() { load.Main(app, run) }
 
 func parse(args []string) (options, error) {
 	var o options
-	flags := o.Flags(app)
+	flags := o.Flags(app, 20*time.Second, 5*time.Minute)
 	flags.IntVar(&o.egress, "egress", 20, "PCM egress adapters, up to 100")
 	flags.IntVar(&o.ingest, "ingest", 20, "PCM ingest adapters, up to 100")
 	flags.IntVar(&o.jpeg, "jpeg", 0, "JPEG adapters, up to 100")
-	flags.DurationVar(&o.length, "secs", 20*time.Second, "length of the run, up to 5m")
 	if err := o.Parse(flags, args); err != nil {
 		return o, err
 	}
@@ -42,9 +39,6 @@ func parse(args []string) (options, error) {
 		if n < 0 || n > 100 {
 			return o, fmt.Errorf("-%s is %d; it lies within 0 and 100", name, n)
 		}
-	}
-	if o.length < time.Second || o.length > longest {
-		return o, fmt.Errorf("-secs is %s; it lies within 1s and %s", o.length, longest)
 	}
 	return o, nil
 }

@@ -157,7 +157,7 @@ func measure(ctx context.Context, o options, s *sink) error {
 	s.mu.Lock()
 	s.from = began
 	s.mu.Unlock()
-	if err := load.Pause(ctx, o.length); err != nil {
+	if err := load.Pause(ctx, o.Length); err != nil {
 		return err
 	}
 	took := time.Since(began)

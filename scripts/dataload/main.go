@@ -14,7 +14,6 @@ import (
 const (
 	app      = "dataload"
 	patience = 60 * time.Second // for everything up to the first message
-	longest  = 5 * time.Minute  // of one run
 )
 
 // options are the flags.
@@ -22,7 +21,6 @@ type options struct {
 	load.Target
 	subs, stuck int
 	rate, size  int
-	length      time.Duration
 	drain       time.Duration // how long to wait for what is on its way
 }
 
@@ -30,12 +28,11 @@ func main() { load.Main(app, run) }
 
 func parse(args []string) (options, error) {
 	o := options{drain: 5 * time.Second}
-	flags := o.Flags(app)
+	flags := o.Flags(app, 20*time.Second, 5*time.Minute)
 	flags.IntVar(&o.subs, "subs", 100, "subscribers, up to 1000")
 	flags.IntVar(&o.stuck, "stuck", 0, "subscribers more that cut their network at half time, up to 100")
 	flags.IntVar(&o.rate, "rate", 200, "messages a second, up to 20000")
 	flags.IntVar(&o.size, "size", 100, "bytes of a message, 16 to 65536")
-	flags.DurationVar(&o.length, "secs", 20*time.Second, "length of the run, up to 5m")
 	if err := o.Parse(flags, args); err != nil {
 		return o, err
 	}
@@ -44,8 +41,6 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("-subs is %d and -stuck %d; they lie within 1 to 1000 and 0 to 100", o.subs, o.stuck)
 	case o.rate < 1 || o.rate > 20000 || o.size < stampSize || o.size > 65536:
 		return o, fmt.Errorf("-rate is %d and -size %d; they lie within 1 to 20000 and %d to 65536", o.rate, o.size, stampSize)
-	case o.length < time.Second || o.length > longest:
-		return o, fmt.Errorf("-secs is %s; it lies within 1s and %s", o.length, longest)
 	}
 	return o, nil
 }

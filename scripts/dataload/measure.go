@@ -88,7 +88,7 @@ func link(ctx context.Context, source *sfutest.Channel, watchers []*watcher) err
 
 // measure sends, waits for what is on its way, and prints.
 func measure(ctx context.Context, o options, source *sfutest.Channel, watchers []*watcher, stuck []*endpoint) error {
-	total := uint64(o.length.Seconds() * float64(o.rate))
+	total := uint64(o.Length.Seconds() * float64(o.rate))
 	for _, w := range watchers {
 		w.half = total/2 + 1
 	}

@@ -24,16 +24,14 @@ type options struct {
 	load.Target
 	malformed   int
 	rate        int
-	length      time.Duration
 	allocations int
 }
 
 func parse(args []string) (options, error) {
 	var o options
-	flags := o.Flags("turnabuse")
+	flags := o.Flags("turnabuse", 10*time.Second, time.Minute)
 	flags.IntVar(&o.malformed, "malformed", 2000, "malformed streams, and ten times as many datagrams, up to 20000")
 	flags.IntVar(&o.rate, "rate", 1000, "wrong credentials a second, up to 5000")
-	flags.DurationVar(&o.length, "secs", 10*time.Second, "for so long, up to 1m")
 	flags.IntVar(&o.allocations, "allocations", 200, "allocations at one time, up to 400")
 	if err := o.Parse(flags, args); err != nil {
 		return o, err
@@ -41,8 +39,7 @@ func parse(args []string) (options, error) {
 	switch {
 	case o.PID <= 0:
 		return o, errors.New("-pid is missing")
-	case o.malformed < 1 || o.malformed > 20000 || o.rate < 1 || o.rate > 5000 || o.allocations < 1 || o.allocations > 400 ||
-		o.length < time.Second || o.length > time.Minute:
+	case o.malformed < 1 || o.malformed > 20000 || o.rate < 1 || o.rate > 5000 || o.allocations < 1 || o.allocations > 400:
 		return o, errors.New("a number is out of its bounds; -help lists them")
 	}
 	return o, nil

@@ -99,7 +99,7 @@ func wrongCredentials(ctx context.Context, t target) (string, error) {
 	key := turn.GenerateAuthKey(s.Username, "turn.cloudflare.com", "wrong")
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	sent, all := 0, int(t.length.Seconds()*float64(t.rate))
+	sent, all := 0, int(t.Length.Seconds()*float64(t.rate))
 	for begun := time.Now(); sent < all && ctx.Err() == nil && err == nil; <-tick.C {
 		for sent < min(all, int(time.Since(begun).Seconds()*float64(t.rate))) {
 			m := stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodAllocate, stun.ClassRequest),

@@ -23,21 +23,27 @@ func Main(name string, run func(ctx context.Context, args []string) error) {
 	}
 }
 
-// Target is the callsemu that bears the load, as two flags name it.
+// Target is the callsemu that bears the load, and for how long.
 type Target struct {
-	URL string
-	PID int // 0 for not given
+	URL    string
+	PID    int           // 0 for not given
+	Length time.Duration // from a second to longest
+
+	longest time.Duration
 }
 
-// Flags makes the flags of a program, with -url and -pid among them.
-func (t *Target) Flags(name string) *flag.FlagSet {
+// Flags makes the flags of a program, with -url, -pid and -secs among them. usual is the default of -secs.
+func (t *Target) Flags(name string, usual, longest time.Duration) *flag.FlagSet {
+	t.longest = longest
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.StringVar(&t.URL, "url", "", "base URL of callsemu, on a loopback address")
 	flags.IntVar(&t.PID, "pid", 0, "process whose CPU time and memory are measured")
+	flags.DurationVar(&t.Length, "secs", usual, fmt.Sprintf("length of the load, up to %s", longest))
 	return flags
 }
 
-// Parse reads the arguments into flags that Flags made. A URL that leads to another machine is an error.
+// Parse reads the arguments into flags that Flags made. A URL that leads to another machine is an error, as is a length that is out
+// of its bounds.
 func (t *Target) Parse(flags *flag.FlagSet, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -48,6 +54,9 @@ func (t *Target) Parse(flags *flag.FlagSet, args []string) error {
 	}
 	if ip := net.ParseIP(at.Hostname()); at.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return fmt.Errorf("-url %q is not on a loopback address", t.URL)
+	}
+	if t.Length < time.Second || t.Length > t.longest {
+		return fmt.Errorf("-secs is %s; it lies within 1s and %s", t.Length, t.longest)
 	}
 	return nil
 }
