@@ -52,7 +52,8 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 soak: ## a thousand sessions made, connected, used and closed: what do they leave behind
 	$(GO) test ./emulator -run '^$$' -bench '^BenchmarkSessions$$' -benchtime 1000x -timeout 20m -v
 
-compose-test: ## build the image, start docker compose, pull media from outside and from a second container
+compose-test: ## containers: media from outside and from others, and apps with the real names written into them
+	scripts/standin-test.sh
 	scripts/compose-test.sh
 
 turn-abuse: ## malformed frames, wrong credentials and 200 allocations at the TURN server; nothing may be left

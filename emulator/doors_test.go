@@ -79,15 +79,16 @@ turns:turn.cloudflare.com:5349?transport=tcp`
 			t.Errorf("object under %s:\n%s", host, got)
 		}
 	}
-	s := r.askedFor("localhost", "generate-ice-servers")
-	if got := r.ports(s.URLs); got != strings.NewReplacer("stun.cloudflare.com", "127.0.0.1", "turn.cloudflare.com", "127.0.0.1").Replace(list) {
+	own := strings.NewReplacer("stun.cloudflare.com", "127.0.0.1", "turn.cloudflare.com", "127.0.0.1")
+	if got := r.ports(r.askedFor("localhost", "generate-ice-servers").URLs); got != own.Replace(object) {
 		t.Errorf("list under localhost:\n%s", got)
 	}
+	s := r.askedFor("rtc.live.cloudflare.com", "generate-ice-servers")
 	for _, url := range s.URLs[1:] {
 		t.Run(r.ports([]string{url}), func(t *testing.T) {
 			part := *r
 			part.t = t
-			part.relayed(s, url)
+			part.relayed(s, own.Replace(url))
 		})
 	}
 }
@@ -138,14 +139,12 @@ func TestSharedPortsAreForHTTPAloneWithoutTURN(t *testing.T) {
 	}{
 		"without TURN": {func(c *Config) { c.STUN = STUNOff }, ""},
 		"without TURN over TLS": {func(c *Config) { c.TURNTLS = STUNOff },
-			"turn:127.0.0.1:3478?transport=udp\nturn:127.0.0.1:443?transport=udp\nturn:127.0.0.1:3478?transport=tcp\nturn:127.0.0.1:80?transport=tcp"},
+			"turn:turn.cloudflare.com:3478?transport=udp\nturn:turn.cloudflare.com:443?transport=udp\n" +
+				"turn:turn.cloudflare.com:3478?transport=tcp\nturn:turn.cloudflare.com:80?transport=tcp"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, withDoors, tc.edit)
-			var listed []string
-			for _, s := range r.iceServers() {
-				listed = slices.DeleteFunc(slices.Concat(listed, s.URLs), func(u string) bool { return strings.HasPrefix(u, "stun:") })
-			}
+			r := newRig(t, withDoors, tc.edit, func(c *Config) { c.TURNHost = "turn.cloudflare.com" })
+			listed := r.e.TURNURLs()
 			if len(listed) == 0 && tc.want != "" || len(listed) > 0 && r.ports(listed) != tc.want {
 				t.Errorf("listed:\n%s", strings.Join(listed, "\n"))
 			}
@@ -167,10 +166,10 @@ func TestHTTPSStartsBesideAnotherUserOfItsUDPPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = socket.Close() }()
-	r := newRig(t, withTURN, func(c *Config) { c.HTTPS = []string{socket.LocalAddr().String()} })
+	r := newRig(t, withTURN, func(c *Config) { c.TURNHost, c.HTTPS = "turn.cloudflare.com", []string{socket.LocalAddr().String()} })
 	_, port, _ := net.SplitHostPort(socket.LocalAddr().String())
 	listed := strings.Join(r.e.TURNURLs(), " ")
-	if strings.Contains(listed, "turn:127.0.0.1:"+port+"?transport=udp") || !strings.Contains(listed, "turns:127.0.0.1:"+port+"?") {
+	if strings.Contains(listed, "turn:turn.cloudflare.com:"+port+"?transport=udp") || !strings.Contains(listed, "turns:turn.cloudflare.com:"+port+"?") {
 		t.Errorf("listed %s", listed)
 	}
 	if !bytes.Contains(r.log.Bytes(), []byte("no TURN over UDP on the port of --https")) {

@@ -119,7 +119,7 @@ type turnEntry struct {
 	scheme    string // stun, turn or turns
 	port      uint16
 	transport string // udp or tcp; empty for stun
-	extra     bool   // not in the list of generate, the older call
+	shared    bool   // with HTTP
 }
 
 // entries lists where STUN and TURN answer, in the order of the documentation (contract 7.3): STUN, then UDP, TCP and TLS, of
@@ -142,7 +142,7 @@ func (e *Emulator) entries() []turnEntry {
 		listed := map[uint16]bool{} // there may be several addresses
 		for i, addr := range append([]netip.AddrPort{kind.own}, kind.shared...) {
 			if !listed[addr.Port()] {
-				list = append(list, turnEntry{scheme: kind.scheme, port: addr.Port(), transport: kind.transport, extra: i > 0})
+				list = append(list, turnEntry{scheme: kind.scheme, port: addr.Port(), transport: kind.transport, shared: i > 0})
 			}
 			listed[addr.Port()] = true
 		}
@@ -150,14 +150,16 @@ func (e *Emulator) entries() []turnEntry {
 	return list
 }
 
-// turnURLs are the entries as clients want them, who used that host for the API: those of STUN, and those that need a credential.
-func (e *Emulator) turnURLs(asked string, withExtra bool) (stun, turn []string) {
+// turnURLs are the entries as clients want them, who used that host for the API: those of STUN, and those that need a credential. The
+// ports that TURN shares with HTTP are in the whole list alone, not in that of the older call (contract 7.3), and under the service's
+// names alone: who has made these lead here reaches every port, while a container's 443 and 80 need not be published elsewhere.
+func (e *Emulator) turnURLs(asked string, whole bool) (stun, turn []string) {
 	if e.stun == nil {
 		return nil, nil
 	}
 	hosts := e.turnHosts(asked)
 	for _, entry := range e.turnEntries {
-		if entry.extra && !withExtra {
+		if entry.shared && !(whole && hosts == serviceHosts) {
 			continue
 		}
 		url := entry.scheme + ":" + net.JoinHostPort(hosts.of(entry.scheme), strconv.Itoa(int(entry.port)))

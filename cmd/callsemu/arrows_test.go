@@ -28,7 +28,7 @@ type foreignRule struct {
 }
 
 var foreignRules = []foreignRule{
-	{prefix: "github.com/pion/", only: []string{"sfu", "sfu/internal/*", "sfu/sfutest", "stunserver", "internal/pionlog", "conformance", "scripts/turnabuse"},
+	{prefix: "github.com/pion/", only: []string{"sfu", "sfu/internal/*", "sfu/sfutest", "stunserver", "internal/pionlog", "conformance", "scripts/turnabuse", "examples/*"},
 		why: "a pion upgrade touches the packet path, STUN and the test peers, nothing else"},
 	{prefix: "net/http", never: []string{"emulator/session", "emulator/account", "emulator/certs", "emulator/clock", "sfu", "sfu/internal/*", "sfu/sfutest", "stunserver"},
 		why: "HTTP lives in emulator; rules and media know nothing of it"},

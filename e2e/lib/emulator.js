@@ -33,8 +33,17 @@ export class Emulator {
 
   static async start(...flags) {
     const emulator = new Emulator();
-    await emulator.#start(flags);
+    const running = process.env.CALLSEMU_URL;
+    if (running) await emulator.#use(running, flags);
+    else await emulator.#start(flags);
     return emulator;
+  }
+
+  // use takes an emulator that somebody else started, in the mode dev, for example in a container.
+  async #use(url, flags) {
+    if (flags.length) throw new Error(`this test needs an emulator of its own, with ${flags.join(' ')}; unset CALLSEMU_URL`);
+    this.baseUrl = `${new URL(url).origin}/v1`;
+    await poll('callsemu: ready', async () => (await fetch(new URL('/readyz', this.baseUrl)).catch(() => ({}))).ok);
   }
 
   async #start(flags) {
@@ -102,8 +111,9 @@ export class Emulator {
     return `${this.#output.stdout}\n${this.#output.stderr}`;
   }
 
-  // stop asks for a clean end and returns the exit status.
+  // stop asks for a clean end and returns the exit status. What somebody else started runs on.
   async stop() {
+    if (!this.#process) return 0;
     if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill('SIGTERM');
     const lateKill = setTimeout(() => this.#process.kill('SIGKILL'), 5_000);
     const [status, signal] = await this.#exited;

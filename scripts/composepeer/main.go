@@ -26,6 +26,7 @@ type options struct {
 	session string // whose tracks to pull
 	only    string // the one address whose candidates are used, so that a test knows which way media went
 	tcp     bool
+	relay   string // over what, to use a relay of TURN alone
 }
 
 func main() {
@@ -47,10 +48,19 @@ func run(args []string) error {
 	flags.StringVar(&opts.session, "session", "", "session to pull from")
 	flags.StringVar(&opts.only, "only", "", "use only candidates with this IP address")
 	flags.BoolVar(&opts.tcp, "tcp", false, "ICE over TCP only")
+	flags.StringVar(&opts.relay, "relay", "", "through TURN only, over udp, tcp or tls")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
-	peer, err := sfutest.NewPeer(sfutest.Config{TCPOnly: opts.tcp})
+	cfg := sfutest.Config{TCPOnly: opts.tcp}
+	if opts.relay != "" {
+		server, err := relayServer(ctx, opts)
+		if err != nil {
+			return err
+		}
+		cfg = sfutest.Config{Gather: true, RelayOnly: true, ICEServers: []sfutest.ICEServer{server}}
+	}
+	peer, err := sfutest.NewPeer(cfg)
 	if err != nil {
 		return err
 	}
@@ -62,6 +72,31 @@ func run(args []string) error {
 		return pull(ctx, peer, opts)
 	}
 	return fmt.Errorf("say publish or pull, not %s", args[0])
+}
+
+// relayURLs are how the URLs of TURN begin and end.
+var relayURLs = map[string][2]string{"udp": {"turn:", "=udp"}, "tcp": {"turn:", "=tcp"}, "tls": {"turns:", "=tcp"}}
+
+// relayServer has the one URL that is first in the list.
+func relayServer(ctx context.Context, opts options) (sfutest.ICEServer, error) {
+	form, known := relayURLs[opts.relay]
+	if !known {
+		return sfutest.ICEServer{}, fmt.Errorf("say -relay udp, tcp or tls, not %s", opts.relay)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	servers, err := api.ICEServers(ctx, opts.url)
+	if err != nil {
+		return sfutest.ICEServer{}, err
+	}
+	for _, s := range servers {
+		for _, url := range s.URLs {
+			if strings.HasPrefix(url, form[0]) && strings.HasSuffix(url, form[1]) {
+				return sfutest.ICEServer{URLs: []string{url}, Username: s.Username, Credential: s.Credential}, nil
+			}
+		}
+	}
+	return sfutest.ICEServer{}, fmt.Errorf("no URL of TURN over %s in %v", opts.relay, servers)
 }
 
 // trackNames are what publish publishes and pull pulls.
@@ -136,7 +171,11 @@ func pull(ctx context.Context, peer *sfutest.Peer, opts options) error {
 		}
 		report = append(report, got)
 	}
-	fmt.Printf("over %s: %s\n", peer.SelectedTransport(), strings.Join(report, "; "))
+	over := peer.SelectedTransport()
+	if opts.relay != "" {
+		over = "a relay over " + opts.relay
+	}
+	fmt.Printf("over %s: %s\n", over, strings.Join(report, "; "))
 	return nil
 }
 

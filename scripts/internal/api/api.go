@@ -28,6 +28,23 @@ func New(ctx context.Context, url, app string) (*Session, error) {
 	return s, nil
 }
 
+// ICEServer is STUN, or TURN with its credential.
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username"`
+	Credential string   `json:"credential"`
+}
+
+// ICEServers issues a credential for ten minutes, with the token of any TURN key (contract 7.3).
+func ICEServers(ctx context.Context, url string) ([]ICEServer, error) {
+	s := &Session{base: strings.TrimSuffix(url, "/") + "/v1/turn/keys/any-key/"}
+	var out struct {
+		ICEServers []ICEServer `json:"iceServers"`
+	}
+	err := s.CallApp(ctx, http.MethodPost, "credentials/generate-ice-servers", map[string]int{"ttl": 600}, &out)
+	return out.ICEServers, err
+}
+
 // Description is an SDP with its role.
 type Description struct {
 	Type string `json:"type"`
@@ -80,7 +97,7 @@ func (s *Session) Call(ctx context.Context, method, path string, in, out any) er
 	return s.CallApp(ctx, method, "sessions/"+path, in, out)
 }
 
-// CallApp makes one call below the path of the app.
+// CallApp makes one call below the path of the app, or of the TURN key.
 func (s *Session) CallApp(ctx context.Context, method, path string, in, out any) error {
 	var body bytes.Buffer
 	if in != nil {
