@@ -66,7 +66,7 @@ func (s iceServer) over(transport string) (string, bool) {
 	return s.URLs[i], true
 }
 
-// relayed is a peer's configuration that leaves it the TURN server alone.
+// relayed is a peer's configuration that leaves it the TURN server alone, and over TCP and TLS takes UDP from it.
 func (t *T) relayed(s iceServer, transport string) sfutest.Config {
 	url, found := s.over(transport)
 	if !found {
@@ -74,7 +74,7 @@ func (t *T) relayed(s iceServer, transport string) sfutest.Config {
 	}
 	cfg := sfutest.Config{
 		ICEServers: []sfutest.ICEServer{{URLs: []string{url}, Username: s.Username, Credential: s.Credential}},
-		RelayOnly:  true, Gather: true,
+		RelayOnly:  true, Gather: true, WithoutUDP: transport != "udp",
 	}
 	if transport == "tls" {
 		cfg.RelayRoots = t.target.TLSRoots

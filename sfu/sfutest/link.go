@@ -37,22 +37,48 @@ func (l *link) ListenUDP(network string, local *net.UDPAddr) (transport.UDPConn,
 	return &linkConn{UDPConn: conn, link: l}, nil
 }
 
+// ListenPacket is ListenUDP for clients of TURN over UDP.
+func (l *link) ListenPacket(network, address string) (net.PacketConn, error) {
+	conn, err := l.Net.ListenPacket(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &linkPackets{PacketConn: conn, link: l}, nil
+}
+
 type linkConn struct {
 	transport.UDPConn
 	link *link
 }
 
 func (c *linkConn) WriteTo(p []byte, addr net.Addr) (int, error) {
-	if c.link.cut.Load() {
-		return len(p), nil
-	}
-	return c.UDPConn.WriteTo(p, addr)
+	return c.link.write(c.UDPConn, p, addr)
 }
 
-func (c *linkConn) ReadFrom(p []byte) (int, net.Addr, error) {
+func (c *linkConn) ReadFrom(p []byte) (int, net.Addr, error) { return c.link.read(c.UDPConn, p) }
+
+type linkPackets struct {
+	net.PacketConn
+	link *link
+}
+
+func (c *linkPackets) WriteTo(p []byte, addr net.Addr) (int, error) {
+	return c.link.write(c.PacketConn, p, addr)
+}
+
+func (c *linkPackets) ReadFrom(p []byte) (int, net.Addr, error) { return c.link.read(c.PacketConn, p) }
+
+func (l *link) write(conn net.PacketConn, p []byte, addr net.Addr) (int, error) {
+	if l.cut.Load() {
+		return len(p), nil
+	}
+	return conn.WriteTo(p, addr)
+}
+
+func (l *link) read(conn net.PacketConn, p []byte) (int, net.Addr, error) {
 	for {
-		n, addr, err := c.UDPConn.ReadFrom(p)
-		if err != nil || !c.link.cut.Load() {
+		n, addr, err := conn.ReadFrom(p)
+		if err != nil || !l.cut.Load() {
 			return n, addr, err
 		}
 	}

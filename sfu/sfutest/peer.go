@@ -35,6 +35,7 @@ type Config struct {
 	WithoutRTX     bool    // no rtx in any section
 	Gather         bool    // SDP waits for the end of gathering and then carries candidates
 	TCPOnly        bool    // ICE over active TCP only
+	WithoutUDP     bool    // all UDP is lost, as behind some firewalls, until Return
 	AcceptReplays  bool    // SRTP replay protection off, to see a retransmission that comes without RTX
 	ExtensionShift int     // unused header extensions offered first, so that the ids of the others move up
 	Interceptors   bool    // pion's default interceptors (NACK, reports, TWCC)
@@ -101,6 +102,7 @@ func NewPeer(cfg Config) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
+	network.cut.Store(cfg.WithoutUDP)
 	api, err := newAPI(cfg, network, identity)
 	if err != nil {
 		return nil, err
