@@ -50,8 +50,18 @@ func (r *rig) publishOn() (id string, peer *sfutest.Peer, track *sfutest.Publish
 	must(err)
 	track, err = peer.Publish(sfutest.Track{Codec: sfutest.Opus})
 	must(err)
+	id, _ = r.push(peer, track)
+	must(peer.WaitConnected(r.t.Context()))
+	return id, peer, track
+}
+
+// push makes a session, offers the track on it as mic and applies the SFU's answer.
+func (r *rig) push(peer *sfutest.Peer, track *sfutest.Publisher) (id, answer string) {
+	r.t.Helper()
 	offer, err := peer.Offer(r.t.Context())
-	must(err)
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	id = r.newSession()
 	var out struct {
 		SessionDescription struct{ SDP string }
@@ -63,9 +73,10 @@ func (r *rig) publishOn() (id string, peer *sfutest.Peer, track *sfutest.Publish
 	if a.status != 200 {
 		r.t.Fatalf("push: %d %s", a.status, a.body)
 	}
-	must(peer.SetAnswer(out.SessionDescription.SDP))
-	must(peer.WaitConnected(r.t.Context()))
-	return id, peer, track
+	if err := peer.SetAnswer(out.SessionDescription.SDP); err != nil {
+		r.t.Fatal(err)
+	}
+	return id, out.SessionDescription.SDP
 }
 
 // pull asks for mic from a new session, and tells the item's error and its explanation.
