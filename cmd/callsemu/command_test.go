@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
 	"net"
 	"os"
@@ -31,6 +32,7 @@ func TestCommand(t *testing.T) {
 	t.Run("start message names the day and what it undoes", func(t *testing.T) { startsAsOfADay(t, binary) })
 	t.Run("wait gives up", func(t *testing.T) { waitGivesUp(t, binary) })
 	t.Run("help names every setting and rule", func(t *testing.T) { helpNamesAll(t, binary) })
+	t.Run("doctor examines a running emulator", func(t *testing.T) { doctorExamines(t, binary) })
 	t.Run("version", func(t *testing.T) { printsVersion(t, binary) })
 	t.Run("ca and env serve the client of a running emulator", func(t *testing.T) { tellsWhomToTrust(t, binary) })
 	t.Run("a whole run logs no secret", func(t *testing.T) { logsNoSecret(t, binary) })
@@ -107,6 +109,11 @@ func wrongSettings(t *testing.T, binary string) {
 		{"rule too large", "", append(free, "--set=max-body=99999999999"), []string{"--set max-body=99999999999", "at most 67108864"}},
 		{"media twice", "", []string{"--listen=127.0.0.1:0", "--media=127.0.0.1,127.0.0.1"}, []string{"--media 127.0.0.1", "twice"}},
 		{"wait url", "", []string{"wait", "--url=here"}, []string{"--url here"}},
+		{"doctor url", "", []string{"doctor", "--url=here"}, []string{"--url here"}},
+		{"doctor of no CA", "", []string{"doctor", "--ca-file=none"}, []string{"--ca-file none", "/_emu/ca.pem"}},
+		{"doctor with half an app", "CALLS_APP_SECRET=canary", []string{"doctor"}, []string{"--app-id and --app-secret"}},
+		{"doctor with half a TURN key", "CALLSEMU_TURN_KEY=canary", []string{"doctor"}, []string{"--turn-key", "my-key:my-token"}},
+		{"doctor without time", "", []string{"doctor", "--timeout=0s"}, []string{"--timeout 0s"}},
 		{"healthcheck port", "", []string{"healthcheck", "--listen=127.0.0.1:0"}, []string{"--listen"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -253,6 +260,41 @@ func helpNamesAll(t *testing.T, binary string) {
 				t.Errorf("%v: no %q", args, part)
 			}
 		}
+	}
+}
+
+// doctorExamines runs doctor beside an emulator, whose CA it finds in the state directory, and after that emulator's end.
+func doctorExamines(t *testing.T, binary string) {
+	env := []string{"CALLSEMU_STATE_DIR=" + t.TempDir(), "CALLSEMU_TURN_KEY=key:tok,en", "CALLSEMU_APP=shop:sesame"}
+	s := serve(t, binary, env, "--listen=127.0.0.1:0", "--media=127.0.0.1", "--stun=127.0.0.1:0", "--mode=real")
+	if got := runToEnd(t, binary, nil, "wait", "--url="+s.baseURL, "--timeout="+patience.String()); got.status != 0 {
+		t.Errorf("wait: %+v", got)
+	}
+	args := []string{"doctor", "--url=" + s.baseURL, "--timeout=" + patience.String()}
+	right := append(env, "CALLS_APP_ID=shop", "CALLS_APP_SECRET=sesame")
+	got := runToEnd(t, binary, right, args...)
+	for _, part := range []string{"ok      api: app shop", "ok      turn-tls: ", "skipped ice-tcp: ", "\n12 ok, 0 failed, 1 skipped: a client gets media\n"} {
+		if got.status != 0 || got.stderr != "" || !strings.Contains(got.stdout, part) {
+			t.Errorf("no %q in %+v", part, got)
+		}
+	}
+	var report struct {
+		Healthy bool
+		OK      int
+		Checks  []struct{ Name, Verdict, Text string }
+	}
+	got = runToEnd(t, binary, right, append(args, "--json")...)
+	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.status != 0 || !report.Healthy || report.OK != 12 || len(report.Checks) != 13 {
+		t.Errorf("%+v: %v", got, err)
+	}
+	wrong := append(env, "CALLS_APP_ID=shop", "CALLS_APP_SECRET=canary")
+	if got = runToEnd(t, binary, wrong, args...); got.status != 1 || got.stderr != "" || strings.Contains(got.stdout, "canary") ||
+		!strings.HasSuffix(got.stdout, ": a client gets no media\n") {
+		t.Errorf("with a wrong secret: %+v", got)
+	}
+	s.stop(t, os.Interrupt)
+	if got = runToEnd(t, binary, right, args...); got.status != 1 || !strings.Contains(got.stdout, "FAILED  connect: nothing listens") {
+		t.Errorf("after its end: %+v", got)
 	}
 }
 

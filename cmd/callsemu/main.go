@@ -43,9 +43,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	if err != nil {
 		return fail(stderr, fmt.Errorf("%w; callsemu --help lists the settings", err))
 	}
-	if err := command.Run(); errors.Is(err, errNotPassed) {
-		return 1 // and the summary has said why
-	} else if err != nil {
+	switch err := command.Run(); {
+	case errors.Is(err, errNotPassed), errors.Is(err, errUnhealthy): // and the summary has said why
+		return 1
+	case err != nil:
 		return fail(stderr, err)
 	}
 	return 0

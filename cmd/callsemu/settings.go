@@ -20,6 +20,7 @@ import (
 type commandLine struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the emulator; the same as no sub-command."`
 	Wait        waitCommand        `cmd:"" help:"Wait until an emulator is ready for media."`
+	Doctor      doctorCommand      `cmd:"" help:"Connect as a client would, over each transport, and say what works, what does not and what to change."`
 	CA          caCommand          `cmd:"" name:"ca" help:"Print the CA that clients trust for HTTPS; make it if there is none."`
 	Conformance conformanceCommand `cmd:"" help:"Test a target against the contract: an emulator, or the real service with your credentials."`
 	Env         envCommand         `cmd:"" help:"Print what Node, Go, Python, Java, curl, Chromium and workerd need for HTTPS."`
@@ -238,6 +239,7 @@ Examples:
   callsemu --set transport-wait=1s --log-format json
   callsemu wait --timeout 10s && npm test
   callsemu conformance --report conformance.html    is this emulator as the contract says?
+  callsemu doctor                                   why media does not connect, if it does not
   eval "$(callsemu env)"                            this shell's programs trust the CA for HTTPS
 `)
 	return nil

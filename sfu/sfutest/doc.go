@@ -13,6 +13,8 @@
 //
 // [Peer.OpenChannel] makes a data channel, [Peer.Incoming] waits for one of the far end; a [Channel] keeps what arrives.
 //
+// [Binding] asks a STUN server for this machine's address.
+//
 // [Config.ICEServers] and [Config.RelayOnly] make a peer go through TURN.
 //
 // No interceptor runs unless [Config.Interceptors] asks for it: nothing is repaired, answered or reported behind the

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/callsemu/callsemu/cmd/callsemu/internal/doctor"
+	"github.com/callsemu/callsemu/emulator"
+)
+
+// errUnhealthy is the end of a doctor that has said everything already.
+var errUnhealthy = errors.New("a client gets no media")
+
+type doctorCommand struct {
+	URL       string        `name:"url" default:"http://127.0.0.1:1473" env:"CALLSEMU_URL" help:"The API as clients reach it, with or without /v1; also https://rtc.live.cloudflare.com where the emulator stands in for it."`
+	AppID     string        `name:"app-id" env:"CALLS_APP_ID" placeholder:"ID" help:"The app; the mode dev takes any."`
+	AppSecret string        `name:"app-secret" env:"CALLS_APP_SECRET" placeholder:"SECRET" help:"Its secret."`
+	TURNKey   string        `name:"turn-key" env:"CALLSEMU_TURN_KEY" placeholder:"ID:TOKEN" help:"A TURN key; the mode dev takes any."`
+	CAFile    string        `name:"ca-file" env:"CALLSEMU_CA_FILE" placeholder:"FILE" help:"A CA to trust besides the system's. Without it, the one that callsemu keeps on this machine, if there is one."`
+	StateDir  string        `env:"CALLSEMU_STATE_DIR" placeholder:"DIR" help:"Where callsemu keeps its CA, as with serve."`
+	Timeout   time.Duration `default:"5s" env:"CALLSEMU_TIMEOUT" help:"When to give up, for each check."`
+	JSON      bool          `name:"json" help:"Print one JSON object instead of lines."`
+}
+
+// Run prints one line for each check, or the report as JSON.
+func (d *doctorCommand) Run(ctx context.Context, out streams) error {
+	cfg, err := d.config()
+	if err != nil {
+		return err
+	}
+	report, err := doctor.Examine(ctx, cfg, func(r doctor.Result) {
+		if !d.JSON {
+			_, _ = fmt.Fprintln(out.stdout, r)
+		}
+	})
+	if errors.Is(err, context.Canceled) {
+		return errors.New("stopped before everything was tried")
+	}
+	if err != nil {
+		return err
+	}
+	if d.JSON {
+		encoder := json.NewEncoder(out.stdout)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		err = encoder.Encode(report)
+	} else {
+		_, err = fmt.Fprintln(out.stdout, report.Summary())
+	}
+	if err == nil && !report.Healthy {
+		return errUnhealthy
+	}
+	return err
+}
+
+func (d *doctorCommand) config() (doctor.Config, error) {
+	cfg := doctor.Config{URL: d.URL, AppID: d.AppID, AppSecret: d.AppSecret, Timeout: d.Timeout}
+	if (d.AppID == "") != (d.AppSecret == "") {
+		return cfg, errors.New("--app-id and --app-secret go together; give both or neither")
+	}
+	keys, err := parsePairs("turn-key", "my-key:my-token", nonEmpty(d.TURNKey), emulator.ParseTURNKey)
+	if err != nil {
+		return cfg, err
+	}
+	for cfg.TURNKey, cfg.TURNToken = range keys { // any of them will do
+		break
+	}
+	cfg.CA, cfg.CAFile, err = d.ca()
+	return cfg, err
+}
+
+func nonEmpty(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+// ca reads the CA that was named, or the one that serve keeps here; to have none is no error.
+func (d *doctorCommand) ca() (pem []byte, file string, err error) {
+	if d.CAFile != "" {
+		if pem, err = os.ReadFile(d.CAFile); err != nil {
+			return nil, "", fmt.Errorf("--ca-file %s: %w; curl -so FILE URL/_emu/ca.pem gets it", d.CAFile, err)
+		}
+		return pem, d.CAFile, nil
+	}
+	dir, err := stateDir(d.StateDir)
+	if err != nil {
+		return nil, "", nil //nolint:nilerr // no directory, no CA
+	}
+	file = filepath.Join(dir, "ca.pem")
+	if pem, err = os.ReadFile(file); err != nil {
+		return nil, "", nil //nolint:nilerr // as above
+	}
+	return pem, file, nil
+}
