@@ -109,3 +109,13 @@ func target(r conformance.Report) string {
 	}
 	return r.BaseURL
 }
+
+// brief is a failure without the body at its end, which the exchange before it shows in full.
+func brief(failure string) string {
+	const most = 400
+	failure, _, _ = strings.Cut(strings.TrimSpace(failure), "\n\t{")
+	if len(failure) <= most {
+		return failure
+	}
+	return strings.ToValidUTF8(failure[:most], "") + " ..."
+}
