@@ -60,7 +60,7 @@ func accountCases() []Case {
 			Section: "8", Mark: Inferred, Needs: needs, Codes: []string{"6007/400 account"}, Run: accountBody,
 		},
 		{
-			ID: "account/too-large", Sentence: "A body over the limit is refused.",
+			ID: "account/too-large", Sentence: "A body over the limit is refused by every call that takes one.",
 			Section: "6, 8", Mark: Inferred, EmulatorOnly: true, Needs: needs, Codes: []string{"413 account"}, Run: accountTooLarge,
 		},
 	}
@@ -221,6 +221,10 @@ func accountPath(ctx context.Context, t *T) {
 		c.Method = http.MethodGet
 		t.account(ctx, c).wantError("7003/404 account")
 	}
+	for _, c := range everyAccountCall() {
+		c.Account, c.Malformed = strings.Repeat("1", 33), "an account id has at most 32 characters"
+		t.account(ctx, c).wantError("7003/404 account")
+	}
 }
 
 func accountMethod(ctx context.Context, t *T) {
@@ -253,5 +257,10 @@ func accountBody(ctx context.Context, t *T) {
 
 func accountTooLarge(ctx context.Context, t *T) {
 	body := `{"x":"` + strings.Repeat("x", 1<<20) + `"}`
-	t.account(ctx, accountCall{Method: http.MethodPost, Path: "/calls/apps", Body: body}).wantError("413 account")
+	for _, c := range everyAccountCall() {
+		if c.Body != nil {
+			c.Body = body
+			t.account(ctx, c).wantError("413 account")
+		}
+	}
 }

@@ -28,7 +28,7 @@ func authCases() []Case {
 			Section: "1.0", Mark: Recorded, Codes: []string{"unauthorized/401"}, Run: authFirst,
 		},
 		{
-			ID: "auth/app", Sentence: "An unknown app is not found, whatever the token.",
+			ID: "auth/app", Sentence: "An unknown app is not found, whatever the token and the call.",
 			Section: "9.2", Mark: Inferred, Needs: []Need{SeededApps}, Codes: []string{"not_found/404 app"}, Run: authApp,
 		},
 		{
@@ -43,7 +43,7 @@ func authCases() []Case {
 	}
 }
 
-// everyCall is one well-formed request to each operation of an unknown session.
+// everyCall is one well-formed request to each operation, of an unknown session where it is of one.
 func everyCall() []call {
 	s := "/sessions/" + strings.Repeat("0", 32)
 	return []call{
@@ -54,7 +54,18 @@ func everyCall() []call {
 		{Method: http.MethodPut, Path: s + "/renegotiate", Body: renegotiateBody{answerOf("v=0\r\na=ice-ufrag:none\r\n")}},
 		{Method: http.MethodPut, Path: s + "/tracks/close", Body: closeBody{Tracks: mids("0"), Force: true}},
 		{Method: http.MethodPut, Path: s + "/tracks/update", Body: updateBody{[]trackItem{{Mid: "0", Simulcast: prefer("a")}}}},
+		{Method: http.MethodPost, Path: s + "/datachannels/establish", Body: establishBody{DataChannel: serverEvents()}},
+		{Method: http.MethodPost, Path: s + "/datachannels/new", Body: channelsBody{[]channelRow{localChannel("x")}}},
+		{Method: http.MethodPut, Path: s + "/datachannels/update", Body: channelsBody{[]channelRow{remoteChannel(strings.Repeat("1", 32), "x")}}},
+		{Method: http.MethodPut, Path: s + "/datachannels/close", Body: channelsBody{channelIDs(1)}},
+		{Method: http.MethodPost, Path: "/adapters/websocket/new", Body: adaptersBody{[]adapterItem{ingestItem("wss://endpoint.invalid/x")}}},
+		{Method: http.MethodPost, Path: "/adapters/websocket/close", Body: closeAdaptersBody{[]closeAdapterItem{{strings.Repeat("0", 32)}}}},
 	}
+}
+
+// ofSession says whether the call is answered 410 where its session is not there.
+func (c call) ofSession() bool {
+	return strings.HasPrefix(c.Path, "/sessions/") && c.Path != "/sessions/new" && c.Method != http.MethodDelete
 }
 
 func authAbsent(ctx context.Context, t *T) {
@@ -94,9 +105,12 @@ func authFirst(ctx context.Context, t *T) {
 }
 
 func authApp(ctx context.Context, t *T) {
-	for _, secret := range []string{"", "wrong"} {
-		c := call{Method: http.MethodPost, Path: "/sessions/new", App: strings.Repeat("9", 32), Secret: secret}
-		t.do(ctx, c).wantError("not_found/404 app")
+	for _, c := range everyCall() {
+		c.App = strings.Repeat("9", 32)
+		for _, secret := range []string{"", "wrong"} {
+			c.Secret = secret
+			t.do(ctx, c).wantError("not_found/404 app")
+		}
 	}
 }
 

@@ -166,9 +166,12 @@ func credentialsToken(ctx context.Context, t *T) {
 }
 
 func credentialsKey(ctx context.Context, t *T) {
-	c := generate("/generate-ice-servers", credentialsBody{TTL: 60})
-	c.App, c.Secret = strings.Repeat("9", 32), "anything"
-	t.do(ctx, c).wantError(rowTURNKey)
+	for _, c := range []call{
+		generate("/generate-ice-servers", credentialsBody{TTL: 60}), generate("/generate", credentialsBody{TTL: 60}), generate("/x/revoke", nil),
+	} {
+		c.App, c.Secret = strings.Repeat("9", 32), "anything"
+		t.do(ctx, c).wantError(rowTURNKey)
+	}
 }
 
 func credentialsAnyKey(ctx context.Context, t *T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/callsemu/callsemu/sfu/sfutest"
@@ -20,7 +21,7 @@ func limitCases() []Case {
 			Section: "6", Mark: Inferred, EmulatorOnly: true, Codes: []string{"invalid_params/406 too many"}, Run: limitUpdate,
 		},
 		{
-			ID: "limit/body", Sentence: "A body over the limit is refused by every call that takes SDP.",
+			ID: "limit/body", Sentence: "A body over the limit is refused by every call that takes one.",
 			Section: "1.4, 6", Mark: Inferred, EmulatorOnly: true, Codes: []string{"payload_too_large/413"}, Run: limitBody,
 		},
 		{
@@ -56,6 +57,7 @@ func limitUpdate(ctx context.Context, t *T) {
 
 func limitBody(ctx context.Context, t *T) {
 	pub, _ := t.publish(ctx, sfutest.Config{}, mic())
+	t.limitPlainBody(ctx, pub)
 	padded := offerOf(pub.offer(ctx) + strings.Repeat("a=x-pad:0123456789abcdef\r\n", 60_000))
 	const tooLarge = "the schema knows no size of a body"
 	for _, c := range []call{
@@ -68,6 +70,28 @@ func limitBody(ctx context.Context, t *T) {
 		t.do(ctx, c).wantError("payload_too_large/413")
 	}
 	pub.state(ctx).want(http.StatusOK)
+}
+
+// limitPlainBody is limitBody for calls without SDP.
+func (t *T) limitPlainBody(ctx context.Context, pub *client) {
+	long := strings.Repeat("x", 1<<20)
+	for _, c := range []call{
+		{Method: http.MethodPut, Path: pub.path("/tracks/update"), Body: updateBody{[]trackItem{remote(pub.ID, long).into("0")}}},
+		{Method: http.MethodPost, Path: pub.path("/datachannels/establish"), Body: map[string]any{"dataChannel": serverEvents(), "x": long}},
+		{Method: http.MethodPost, Path: pub.path("/datachannels/new"), Body: channelsBody{[]channelRow{localChannel(long)}}},
+		{Method: http.MethodPut, Path: pub.path("/datachannels/update"), Body: channelsBody{[]channelRow{remoteChannel(pub.ID, long)}}},
+		{Method: http.MethodPut, Path: pub.path("/datachannels/close"), Body: map[string]any{"dataChannels": channelIDs(1), "x": long}},
+		{Method: http.MethodPost, Path: "/adapters/websocket/new", Body: adaptersBody{[]adapterItem{ingestItem("wss://endpoint.invalid/" + long)}}},
+		{Method: http.MethodPost, Path: "/adapters/websocket/close", Body: closeAdaptersBody{[]closeAdapterItem{{long}}}},
+	} {
+		t.do(ctx, c).wantError("payload_too_large/413")
+	}
+	if !slices.Contains(t.target.Has, TURN) {
+		return
+	}
+	for _, path := range []string{"/generate-ice-servers", "/generate"} {
+		t.do(ctx, generate(path, credentialsBody{TTL: 60, CustomIdentifier: long})).wantError("payload_too_large/413")
+	}
 }
 
 func limitRate(ctx context.Context, t *T) {

@@ -106,7 +106,7 @@ func sessionFresh(ctx context.Context, t *T) {
 
 func sessionUnknown(ctx context.Context, t *T) {
 	for _, c := range everyCall() {
-		if strings.HasPrefix(c.Path, "/sessions/new") || c.Method == http.MethodDelete {
+		if !c.ofSession() {
 			continue
 		}
 		t.do(ctx, c).wantError("session_error/410")

@@ -36,6 +36,16 @@ func waitCases() []Case {
 			Section: "2.2", Mark: Inferred, EmulatorOnly: true, Codes: []string{"session_error/425"}, Run: notReady(pushUnofferedNext),
 		},
 		{
+			ID: "wait/establish", Sentence: "establish on a session that negotiated but does not connect is 425 after about 5 s.",
+			Section: "2.2", Mark: Inferred, EmulatorOnly: true, Operations: []string{"establishDataChannels"},
+			Codes: []string{"session_error/425"}, Run: notReady(establishNext),
+		},
+		{
+			ID: "wait/channels", Sentence: "Calls on channels of a session whose transport does not connect are 425 after about 5 s.",
+			Section: "1.10, 2.2", Mark: Doc, Operations: []string{"newDataChannels", "updateDataChannels", "closeDataChannels"},
+			Codes: []string{"session_error/425"}, Run: waitChannels,
+		},
+		{
 			ID: "wait/lost", Sentence: "On a session that lost its connectivity mutations wait about 5 s and then are 425; GET is 200.",
 			Section: "2.2", Mark: Inferred, EmulatorOnly: true, Codes: []string{"session_error/425"}, Run: waitLost,
 		},
@@ -129,6 +139,33 @@ func pushUnofferedNext(ctx context.Context, c *client) *exchange {
 	item := local("", "more")
 	item.Kind = "audio"
 	return c.postTracks(ctx, tracksBody{Tracks: []trackItem{item}})
+}
+
+func establishNext(ctx context.Context, c *client) *exchange {
+	return c.establish(ctx, establishBody{DataChannel: serverEvents()})
+}
+
+// waitChannels tries the three calls one after another, each on a session of its own.
+func waitChannels(ctx context.Context, t *T) {
+	mutations := []func(c *client) call{
+		func(c *client) call {
+			return call{Method: http.MethodPost, Path: c.path("/datachannels/new"), Body: channelsBody{[]channelRow{localChannel("chat")}}}
+		},
+		func(c *client) call {
+			return call{Method: http.MethodPut, Path: c.path("/datachannels/update"), Body: channelsBody{[]channelRow{remoteChannel(c.ID, "chat")}}}
+		},
+		func(c *client) call {
+			return call{Method: http.MethodPut, Path: c.path("/datachannels/close"), Body: channelsBody{channelIDs(1)}}
+		},
+	}
+	for _, mutation := range mutations {
+		c := t.client(ctx, sfutest.Config{})
+		_, err := c.Peer.OpenChannel(sfutest.ChannelOptions{Label: "server-events"})
+		t.Must(err)
+		c.establish(ctx, establishBody{DataChannel: serverEvents(), SessionDescription: offerOf(c.offer(ctx))}).want(http.StatusOK)
+		t.between(t.do(ctx, mutation(c)).wantError("session_error/425"), 4500*time.Millisecond, 7*time.Second)
+		c.state(ctx).want(http.StatusOK)
+	}
 }
 
 func waitLost(ctx context.Context, t *T) {
