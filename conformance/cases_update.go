@@ -55,6 +55,10 @@ func updateCases() []Case {
 			Section: "1.5", Mark: Seen, Run: updateLayer,
 		},
 		{
+			ID: "update/stopped-layer", Sentence: "While the layer that was chosen has stopped, or never was, another one can be chosen.",
+			Section: "1.5, 3.5", Mark: Inferred, Operations: []string{"updateTracks"}, Run: updateStoppedLayer,
+		},
+		{
 			ID: "update/fresh", Sentence: "tracks/update on a session that never negotiated is 425 at once.",
 			Section: "2.2", Mark: Inferred, EmulatorOnly: true, Codes: []string{"session_error/425"}, Run: updateFresh,
 		},
@@ -175,6 +179,20 @@ func updateNotForwarded(ctx context.Context, t *T) {
 	t.eventually(ctx, "the update fails for ever", func() bool { return other.tryUpdate(ctx, item).item(0).ErrorCode == "" })
 	pub.comesFrom(ctx, other.Peer.Subscriber("1"), "c")
 	pub.staysOn(ctx, subs[0], "a", 10)
+}
+
+func updateStoppedLayer(ctx context.Context, t *T) {
+	pub := t.publishLayers(ctx, sfutest.VP8, threeLayers()...)
+	sub, subs := t.subscribe(ctx, sfutest.Config{}, pub.cam(prefer("a")))
+	pub.comesFrom(ctx, subs[0], "a")
+	pub.layer("a").SetSilent(true)
+	t.quiet(ctx, "the stopped layer", subs[0])
+	sub.update(ctx, pub.cam(prefer("b")).into("0"))
+	pub.comesFrom(ctx, subs[0], "b")
+	sub.update(ctx, pub.cam(prefer("unknown")).into("0"))
+	t.quiet(ctx, "the layer before", subs[0])
+	sub.update(ctx, pub.cam(prefer("c")).into("0"))
+	pub.comesFrom(ctx, subs[0], "c")
 }
 
 func updateLocal(ctx context.Context, t *T) {

@@ -36,16 +36,17 @@ type Subscription struct {
 	bound  atomic.Pointer[binding]
 
 	// Guarded by peer.outMu.
-	selector layers.Selector
-	target   *stream // the layer that is wanted, nil for none
-	on       *stream // the one that is sent; a switch waits for target's next key frame
-	begun    bool
-	numbers  rewrite.Mapper[*stream]
-	rtxSeq   uint16
-	lastSent time.Time
-	packets  uint32
-	octets   uint32
-	rate     sentRate
+	selector  layers.Selector
+	target    *stream // the layer that is wanted, nil for none
+	on        *stream // the one that is sent; a switch waits for target's next key frame
+	begun     bool
+	forwarded bool // of the present source
+	numbers   rewrite.Mapper[*stream]
+	rtxSeq    uint16
+	lastSent  time.Time
+	packets   uint32
+	octets    uint32
+	rate      sentRate
 }
 
 // sentRate is how much was sent within the last second that is over.
@@ -128,11 +129,11 @@ func (sub *Subscription) Mid() string { return sub.mid }
 // Source is the publication that is forwarded, nil for none.
 func (sub *Subscription) Source() *Publication { return sub.source.Load() }
 
-// Forwarding reports whether packets of the present source have been sent.
+// Forwarding reports whether packets of the present source have been sent, even if its layer has stopped since.
 func (sub *Subscription) Forwarding() bool {
 	sub.peer.outMu.Lock()
 	defer sub.peer.outMu.Unlock()
-	return sub.on != nil // setSource clears it
+	return sub.forwarded // setSource clears it
 }
 
 // rtxIfAgreed is the SSRC of retransmissions, where one of the codecs has them.
@@ -207,7 +208,7 @@ func (sub *Subscription) setSource(pub *Publication, want Selection) {
 	sub.peer.outMu.Lock()
 	sub.selector = layers.Selector{}
 	sub.selector.Want(sub.applicable(pub, want))
-	sub.target, sub.on = nil, nil
+	sub.target, sub.on, sub.forwarded = nil, nil, false
 	sub.peer.outMu.Unlock()
 	sub.attach()
 }
@@ -359,7 +360,7 @@ func (sub *Subscription) followLocked(st *stream, burst []packet, now time.Time)
 		elapsed = uint32(now.Sub(sub.lastSent).Seconds() * float64(st.clock))
 	}
 	sub.numbers.Switch(st, numbersOf(&burst[first]), elapsed)
-	sub.on, sub.target, sub.begun = st, st, true
+	sub.on, sub.target, sub.begun, sub.forwarded = st, st, true, true
 	return first, true
 }
 

@@ -199,6 +199,9 @@ func TestStoppedLayerWithoutLeaveSendsNothing(t *testing.T) {
 	g.now = g.now.Add(aliveFor + time.Second)
 	g.frame("h", 1, 0, 1, 1, true)
 	g.sub.step(g.now)
+	if !g.sub.Forwarding() {
+		t.Error("a source whose layer has stopped counts as one that was never sent: no other layer can be chosen")
+	}
 	g.frame("h", 2, 3000, 2, 2, true)
 	g.frame("f", 3, 9000, 3, 3, false) // comes back: but only a key frame begins it anew
 	g.sub.step(g.now)
