@@ -33,7 +33,7 @@ var mayDial = map[string]string{
 }
 
 // clients are the packages that are no part of the service: they exist to call it.
-var clients = []string{"cmd/*", "conformance", "sfu/sfutest", "scripts/*"}
+var clients = []string{"cmd/*", "conformance", "sfu/sfutest", "scripts/*", "examples/*"}
 
 // TestOnlyTheAdaptersDial: one dialer in the whole program, so that no URL that a client sends is fetched by other code.
 func TestOnlyTheAdaptersDial(t *testing.T) {
