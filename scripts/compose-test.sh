@@ -103,10 +103,11 @@ build_image() {
 		docker build -q -t "$tag" "$context"
 }
 
-build_peer() {
+build_clients() {
 	local context=$work/peer
 	mkdir -p "$context" &&
 		CGO_ENABLED=0 go build -o "$context/composepeer" ./scripts/composepeer &&
+		CGO_ENABLED=0 go build -o "$work/callsemu" ./cmd/callsemu &&
 		printf 'FROM scratch\nCOPY composepeer /composepeer\nUSER 65532:65532\nENTRYPOINT ["/composepeer"]\n' >"$context/Dockerfile" &&
 		docker build -q -t callsemu-composepeer "$context"
 }
@@ -227,6 +228,8 @@ try_compose() {
 		step "$1: pull from a second container, TURN over $over under the real names" \
 			trusting_peer "$network" pull -url https://rtc.live.cloudflare.com -session "$session" -relay "$over"
 	done
+	step "$1: callsemu doctor outside" "$work/callsemu" doctor --ca-file "$work/ca.pem"
+	step "$1: callsemu doctor in the container" docker exec "$container" /callsemu doctor --ca-file /state/ca.pem
 	stop_publisher
 	step "$1: Firefox outside publishes, another one plays" firefox_outside
 	step "$1: an app with the real names written into it, the CA trusted" standin
@@ -278,7 +281,7 @@ base_there=no
 ! find_base || base_there=yes
 step "the image builds" build_image callsemu Dockerfile ./cmd/callsemu
 step "the example app's image builds" build_image callsemu-standin examples/standin/Dockerfile ./examples/standin
-step "the test's client builds" build_peer
+step "the test's clients build" build_clients
 [ "$failed" -eq 0 ] || exit 1
 
 step "a service container for CI, as README has it" service_container

@@ -1,47 +1,101 @@
 #!/usr/bin/env bash
-# Executes README's recipe "hosts file": an app with the names of Cloudflare's service written into it runs on this machine, where those
-# names lead to callsemu on the real ports. The hosts file and the ports are of namespaces that end with this script, so that the
-# machine's own stay as they are.
+# Executes README's recipe "hosts file": an app with the names of Cloudflare's service written into it runs on a machine where those
+# names lead to callsemu on the real ports. Then a client on another machine, whose network lets no UDP out, gets media through it
+# over TCP and TLS. Machines, names and ports are of namespaces that end with this script, so that this machine's own stay as they are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 ready_wait=30s
-run_wait=180 # seconds for the app
+run_wait=180 # seconds for the app, and for the doctor
+server_ip=192.168.77.7
+client_ip=192.168.77.8
+passed=0
+failed=0
+export PATH=$PATH:/usr/sbin:/sbin # ip and iptables, for users whose PATH lacks them
 
 log() { printf '%s\n' "$*" >&2; }
 
-# inside runs where the names are ours: $1 is the work directory.
-inside() {
-	local work=$1 server status=0
+# step NAME COMMAND...: counts what passed and what failed.
+step() {
+	local name=$1
+	shift
+	if "$@" >"$work/step.log" 2>&1; then
+		passed=$((passed + 1))
+		echo "ok: $name"
+		tail -n 1 "$work/step.log" | sed 's/^/    /'
+	else
+		failed=$((failed + 1))
+		echo "FAILED: $name"
+		sed 's/^/    /' "$work/step.log"
+	fi
+}
+
+# make_network gives this machine a network beside loopback, since WebRTC clients do not use loopback addresses of their own, and
+# another machine in it, whose UDP stays inside.
+make_network() {
 	ip link set lo up
-	# A network beside loopback, as a laptop has one: WebRTC clients do not use loopback addresses of their own.
 	ip link add lan0 type veth peer name lan1
-	ip addr add 192.168.77.7/24 dev lan0
+	ip addr add "$server_ip/24" dev lan0
 	ip link set lan0 up
-	ip link set lan1 up
+	mount -t tmpfs tmpfs /run
+	ip netns add client
+	ip link set lan1 netns client
+	ip -n client link set lo up
+	ip -n client addr add "$client_ip/24" dev lan1
+	ip -n client link set lan1 up
+	ip netns exec client iptables -A OUTPUT -p udp -j DROP
+}
+
+trusting() { SSL_CERT_FILE=$work/state/ca.pem timeout "$run_wait" "$@"; }
+
+curl_answers() {
+	curl -sSf --cacert "$work/state/ca.pem" -X POST -H 'Authorization: Bearer my-token' \
+		https://rtc.live.cloudflare.com/v1/apps/my-app/sessions/new | tee "$work/session"
+	grep -q '"sessionId"' "$work/session"
+}
+
+# without_udp: what the doctor finds on the other machine.
+without_udp() {
+	local line
+	trusting ip netns exec client "$work/callsemu" doctor --url https://rtc.live.cloudflare.com | tee "$work/doctor.log" || return
+	for line in 'ok *https:' 'FAILED *ice-udp:' 'ok *ice-tcp:' 'FAILED *turn-udp:' 'ok *turn-tcp:' 'ok *turn-tls:'; do
+		grep -q "^$line" "$work/doctor.log" || { echo "no line like: $line"; return 1; }
+	done
+}
+
+# inside runs where the names are ours.
+inside() {
+	local server status=0
+	make_network
 	{
 		cat /etc/hosts
-		echo "127.0.0.1 rtc.live.cloudflare.com api.cloudflare.com stun.cloudflare.com turn.cloudflare.com"
+		echo "$server_ip rtc.live.cloudflare.com api.cloudflare.com stun.cloudflare.com turn.cloudflare.com"
 	} >"$work/hosts"
 	mount --bind "$work/hosts" /etc/hosts
-	"$work/callsemu" --https 127.0.0.1:443 --http 127.0.0.1:80 --state-dir "$work/state" >"$work/callsemu.out" 2>"$work/callsemu.log" &
+	"$work/callsemu" --listen 0.0.0.0:1473 --stun 0.0.0.0:3478 --https 0.0.0.0:443 --http 0.0.0.0:80 --state-dir "$work/state" \
+		>"$work/callsemu.out" 2>"$work/callsemu.log" &
 	server=$!
 	"$work/callsemu" wait --timeout "$ready_wait"
-	SSL_CERT_FILE=$work/state/ca.pem timeout "$run_wait" "$work/standin" || status=$?
-	curl -sSf --cacert "$work/state/ca.pem" -X POST -H 'Authorization: Bearer my-token' \
-		https://rtc.live.cloudflare.com/v1/apps/my-app/sessions/new >"$work/session" || status=$?
-	grep -q '"sessionId"' "$work/session" && echo "curl: https://rtc.live.cloudflare.com answers" || status=1
+	step "an app with the real names written into it, the CA trusted" trusting "$work/standin"
+	step "curl under the real name" curl_answers
+	step "a client whose network lets no UDP out" without_udp
 	kill "$server"
 	wait "$server" || status=$?
-	[ "$status" -eq 0 ] || { log "--- callsemu said"; tail -n 40 "$work/callsemu.log" >&2; }
-	return "$status"
+	if [ "$failed" -gt 0 ] || [ "$status" -ne 0 ]; then
+		log "--- callsemu said"
+		tail -n 60 "$work/callsemu.log" >&2
+	fi
+	echo "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ] && [ "$status" -eq 0 ]
 }
 
 if [ "${1:-}" = --inside ]; then
-	inside "$2"
+	work=$2
+	inside
 	exit
 fi
 
+scripts/tools.sh network
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 CGO_ENABLED=0 go build -o "$work/callsemu" ./cmd/callsemu

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to it that the machine has what a task needs: tools.sh {gcc|node|browsers|ffmpeg|docker}...
+# Sees to it that the machine has what a task needs: tools.sh {gcc|node|browsers|ffmpeg|network|docker}...
 # What is missing is installed with apt where that can be done unasked (as root on Debian or a
 # relative of it); elsewhere the script stops with the exact command to run.
 set -euo pipefail
@@ -30,6 +30,11 @@ for need in "$@"; do
 		;;
 	ffmpeg) # decodes pictures of VP9, H.264 and H.265, and makes the video of tests
 		have ffmpeg || missing+=(ffmpeg)
+		;;
+	network) # namespaces, and a firewall in one of them
+		have ip || missing+=(iproute2)
+		have iptables || [ -x /usr/sbin/iptables ] || missing+=(iptables)
+		have curl || missing+=(curl)
 		;;
 	docker)
 		have docker && { have dockerd || docker info; } >/dev/null 2>&1 || missing+=(docker.io iptables)
