@@ -18,7 +18,8 @@ func (p *patient) iceCure(f findings, protocol string) string {
 	hasPort := slices.ContainsFunc(offered, func(a netip.AddrPort) bool { return p.has(a.Addr()) && a.Port() == p.port })
 	switch {
 	case !hasAddress && !p.isLocal() && !slices.ContainsFunc(offered, func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() }):
-		return "loopback is another machine from here; offer the address by which clients come: " + p.advertise(protocol)
+		return "loopback is this machine here, not the one of callsemu; leave --media at auto there, or offer the address by which clients come: " +
+			p.advertise(protocol)
 	case !hasAddress:
 		return "the API is reached at " + p.address() + ", which is not among them; publish the port for " + strings.ToUpper(protocol) +
 			" there and offer that address: " + p.advertise(protocol)
@@ -34,18 +35,18 @@ func (p *patient) iceCure(f findings, protocol string) string {
 		"; where UDP has another port outside, offer it: " + p.advertise(protocol)
 }
 
-// advertise is how candidates are changed. The port is the caller's to find: only the container's engine knows it.
+// advertise is how candidates are changed. Where UDP is published, only the container's engine knows.
 func (p *patient) advertise(protocol string) string {
-	port := "PORT"
-	if protocol == "tcp" && p.port != 80 && p.port != 443 {
-		port = fmt.Sprint(p.port)
+	port, note := "PORT", " (docker port CONTAINER shows the PORT)"
+	if protocol == "tcp" && p.port != 80 && p.port != 443 { // those two are for HTTP alone
+		port, note = fmt.Sprint(p.port), ""
 	}
 	at := p.address() + ":" + port
 	text := "callsemu --advertise " + at
 	if p.zone {
 		text += fmt.Sprintf(`, or while it runs curl -X PUT %s/_emu/settings -d '{"advertise":["%s"]}'`, p.root(), at)
 	}
-	return text
+	return text + note
 }
 
 // meanwhile consoles.
@@ -71,14 +72,17 @@ func (p *patient) firefoxNote(f findings, protocol string) string {
 func (p *patient) serverCure(u iceURL) string {
 	addr, err := netip.ParseAddr(u.host)
 	if loopback := err == nil && addr.IsLoopback() || u.host == "localhost"; loopback && !p.isLocal() {
-		return u.host + " is another machine from here; " + p.turnHostCure()
+		return u.host + " is this machine here, not the one of callsemu; " + p.turnHostCure()
 	}
 	protocol := "/tcp"
 	if u.transport == "udp" {
 		protocol = "/udp"
 	}
-	return fmt.Sprintf("publish the port of the container (-p %s:%s%s), or let it through the firewall; if clients reach it by another name, %s",
-		u.port, u.port, protocol, p.turnHostCure())
+	cure := fmt.Sprintf("publish the port of the container (-p %s:%s%s), or let it through the firewall", u.port, u.port, protocol)
+	if u.host != p.host {
+		cure += "; if clients reach it by another name, " + p.turnHostCure()
+	}
+	return cure
 }
 
 func isCertificateError(err error) bool {
