@@ -94,6 +94,8 @@ type Target struct {
 	AccountID         string
 	AccountToken      string // an API token of the account
 	OtherAccountToken string // an API token that is not the account's; empty for none
+
+	pace *pace // of all cases together; nil means none
 }
 
 // client is an HTTP client of its own for the target.
@@ -145,13 +147,17 @@ type Result struct {
 // Passed says whether the case proved its sentence.
 func (r Result) Passed() bool { return len(r.Failures) == 0 }
 
-// Run runs one case and everything that it registered for cleanup, which a panic of the case does not prevent.
+// Run runs one case and everything that it registered for cleanup, which a panic of the case does not prevent. What the case left at a
+// target that is no emulator is closed.
 func Run(ctx context.Context, c Case, target Target) Result {
 	ctx, cancel := context.WithTimeoutCause(ctx, Deadline+c.Waits(target), errors.New("deadline of the case"))
 	defer cancel()
 	t := newT(target)
+	defer t.http.CloseIdleConnections()
 	t.runGuarded(func() { c.Run(ctx, t) })
+	t.runGuarded(func() { t.tidy(ctx) }) // while its peers are still connected
 	t.cleanUp()
+	t.runGuarded(func() { t.tidyAccount(ctx) })
 	if len(t.failures) == 0 {
 		t.checkDeclared(c)
 	}
@@ -179,6 +185,7 @@ type T struct {
 	http     *http.Client
 	begun    time.Time
 	mask     mask
+	made     made
 	failures []string
 	steps    []Step
 	cleanups []func()
@@ -197,7 +204,6 @@ func newT(target Target) *T {
 	t.target.BaseURL = strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
 	if t.http == nil {
 		t.http = target.client()
-		t.Cleanup(t.http.CloseIdleConnections)
 	}
 	t.schema = target.Schema
 	if t.schema == nil {

@@ -26,7 +26,7 @@ func limitCases() []Case {
 		},
 		{
 			ID: "limit/rate", Sentence: "More than 50 requests in a second on one session are refused with 429; other sessions are not touched.",
-			Section: "6, 9.3", Mark: Doc, Needs: []Need{SeededApps}, Codes: []string{"retryable_transient_error/429"}, Run: limitRate,
+			Section: "6, 9.3", Mark: Doc, EmulatorOnly: true, Needs: []Need{SeededApps}, Codes: []string{"retryable_transient_error/429"}, Run: limitRate,
 		},
 	}
 }

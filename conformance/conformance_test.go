@@ -3,9 +3,11 @@ package conformance_test
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -125,6 +127,86 @@ func probed(t *testing.T, target conformance.Target) conformance.Target {
 	}
 	target.Schema = loadSchema(t)
 	return target
+}
+
+// stopper ends a context when an answer has the status.
+type stopper struct {
+	http.RoundTripper
+	status int
+	stop   func()
+}
+
+func (s stopper) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := s.RoundTripper.RoundTrip(r)
+	if err == nil && response.StatusCode == s.status {
+		s.stop()
+	}
+	return response, err
+}
+
+// TestNothingIsLeftAtAService runs cases as if the emulator were the real service, to the end and cut off, and looks at what is left of them.
+func TestNothingIsLeftAtAService(t *testing.T) {
+	target := probed(t, inProcess(t, func(*emulator.Config) {}))
+	target.Emulator = false
+	roots := strings.TrimSuffix(target.BaseURL, "/v1")
+	for id, call := range map[string]string{
+		"account/credentials": "", "push/second": "/tracks/close", "pull/batch": "/tracks/close", "delivery/fan-out": "/datachannels/close",
+		"adapters/pcm-out": "/adapters/websocket/close", "turn/list": "/***/revoke",
+	} {
+		result := conformance.Run(t.Context(), caseByID(t, id), target)
+		if !result.Passed() {
+			t.Errorf("%s: %q", id, result.Failures)
+		}
+		closed := 0
+		for _, s := range result.Steps {
+			if x := s.Exchange; x != nil && strings.HasSuffix(x.URL, call) && x.Status/100 == 2 && !strings.Contains(x.Response.Body, "errorCode") {
+				closed++
+			}
+		}
+		if closed == 0 {
+			t.Errorf("%s: nothing was closed by %s", id, call)
+		}
+	}
+	for _, id := range []string{"account/app", "account/turn-key", "turn/made-key"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		cut := target
+		transport := &http.Transport{}
+		cut.HTTP = &http.Client{Transport: stopper{transport, http.StatusCreated, cancel}}
+		defer transport.CloseIdleConnections()
+		if result := conformance.Run(ctx, caseByID(t, id), cut); result.Passed() {
+			t.Errorf("%s is not cut off", id)
+		}
+	}
+	for _, path := range []string{"/calls/apps", "/calls/turn_keys"} {
+		var list struct{ Result []struct{ UID, Name string } }
+		ask(t, roots+"/client/v4/accounts/"+target.AccountID+path, target.AccountToken, &list)
+		for _, item := range list.Result {
+			if item.Name != "" {
+				t.Errorf("%s still has %+v", path, item)
+			}
+		}
+	}
+}
+
+// ask reads a JSON answer.
+func ask(t *testing.T, url, token string, into any) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		t.Fatalf("%s: status %d: %v", url, response.StatusCode, err)
+	}
 }
 
 // realMode is session.ModeReal: of the emulator's packages this file imports emulator alone. Were it wrong, the probe

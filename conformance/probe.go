@@ -38,6 +38,9 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 		Candidates []struct{ Protocol string }
 	}
 	target.Emulator = status == http.StatusOK && json.Unmarshal(body, &readiness) == nil
+	if !target.Emulator {
+		target.pace = newPace()
+	}
 	_, header, _, err := askAll(ctx, target, http.MethodGet, root+"/v1/nothing")
 	if err != nil {
 		return target, err

@@ -46,10 +46,14 @@ type answered struct {
 
 // send sends a request, which has the body, and records the exchange.
 func (t *T) send(request *http.Request, body []byte) (answered, error) {
+	if err := t.target.pace.wait(request.Context(), request); err != nil {
+		return answered{}, err
+	}
 	begun := time.Now()
 	a, err := t.exchange(request)
 	a.elapsed = time.Since(begun)
 	t.mask.learnFrom(a.raw)
+	t.made.note(request, a)
 	x := &Exchange{
 		Elapsed: a.elapsed, Method: request.Method, URL: t.mask.text(request.URL.RequestURI()),
 		Request: t.message(request.Header, body), Status: a.status, Response: t.message(recordedHeaders(a.header), a.raw),
