@@ -33,15 +33,15 @@ const (
 	// AnEmulator is what cases that are EmulatorOnly need.
 	AnEmulator Need = "an emulator, since the real service may decide otherwise"
 	// SeededApps means that only known apps are served, as by the real service.
-	SeededApps Need = "seeded apps only"
+	SeededApps Need = "a service that refuses unknown apps"
 	// OpenApps means that any app id with any secret is served (the emulator's dev mode).
-	OpenApps Need = "unknown apps accepted"
+	OpenApps Need = "an emulator that takes unknown apps"
 	// TCPMedia means that the SDP carries TCP candidates. The real service's do not, or not everywhere (contract 3.1).
 	TCPMedia Need = "ICE over TCP"
 	// MovableClock means that the target's timeouts can be let pass without waiting, by POST /_emu/clock.
-	MovableClock Need = "clock that can be advanced"
+	MovableClock Need = "a clock that can be advanced"
 	// FixableEstimate means that the bandwidth towards an endpoint can be fixed from outside, by PUT /_emu/settings.
-	FixableEstimate Need = "bandwidth estimate that can be fixed"
+	FixableEstimate Need = "a bandwidth estimate that can be fixed"
 	// Explanations means that refusals say why in the header X-Emu-Explain; every answer is checked for it then.
 	Explanations Need = "refusals that explain themselves"
 	// TURN means that TURNKeyID and TURNKeyToken issue credentials with which the target's TURN server is reached.
@@ -49,9 +49,9 @@ const (
 	// TURNOverTLS means that it is reached over TLS as well.
 	TURNOverTLS Need = "TURN over TLS"
 	// AccountAPI means that the target's account API can be used with AccountID and AccountToken.
-	AccountAPI Need = "account API"
+	AccountAPI Need = "the account API"
 	// TwoAccounts means that OtherAccountToken is there.
-	TwoAccounts Need = "token of another account"
+	TwoAccounts Need = "a token of another account"
 	// Endpoints means that the target reaches the suite's own WebSocket server: an emulator in dev mode on this machine, or
 	// any target when Target.Endpoint leads here.
 	Endpoints Need = "a WebSocket endpoint that the target reaches"

@@ -43,10 +43,12 @@ func TestContract(t *testing.T) {
 		target = inProcess(t, func(*emulator.Config) {})
 	}
 	target = probed(t, target)
-	if !given && (!target.Emulator || !slices.Equal(target.Has, []conformance.Need{
+	all := []conformance.Need{
 		conformance.TCPMedia, conformance.TURN, conformance.TURNOverTLS, conformance.Endpoints, conformance.AccountAPI,
 		conformance.FixableEstimate, conformance.MovableClock, conformance.Explanations, conformance.OpenApps,
-	})) {
+	}
+	slices.Sort(all)
+	if !given && (!target.Emulator || !slices.Equal(target.Has, all)) {
 		t.Errorf("the emulator in dev mode is taken for %+v", target)
 	}
 	if !slices.Contains(target.Has, conformance.Endpoints) {
@@ -150,7 +152,7 @@ func TestNothingIsLeftAtAService(t *testing.T) {
 	target.Emulator = false
 	roots := strings.TrimSuffix(target.BaseURL, "/v1")
 	for id, call := range map[string]string{
-		"account/credentials": "", "push/second": "/tracks/close", "pull/batch": "/tracks/close", "delivery/fan-out": "/datachannels/close",
+		"push/second": "/tracks/close", "pull/batch": "/tracks/close", "delivery/fan-out": "/datachannels/close",
 		"adapters/pcm-out": "/adapters/websocket/close", "turn/list": "/***/revoke",
 	} {
 		result := conformance.Run(t.Context(), caseByID(t, id), target)
@@ -159,7 +161,7 @@ func TestNothingIsLeftAtAService(t *testing.T) {
 		}
 		closed := 0
 		for _, s := range result.Steps {
-			if x := s.Exchange; x != nil && strings.HasSuffix(x.URL, call) && x.Status/100 == 2 && !strings.Contains(x.Response.Body, "errorCode") {
+			if x := s.Exchange; x != nil && strings.Contains(x.URL, call) && x.Status/100 == 2 && !strings.Contains(x.Response.Body, "errorCode") {
 				closed++
 			}
 		}

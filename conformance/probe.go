@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,6 +42,11 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 	if !target.Emulator {
 		target.pace = newPace()
 	}
+	if target.Emulator && target.TLSRoots == nil {
+		if target.TLSRoots, err = emulatorRoots(ctx, target, root); err != nil {
+			return target, err
+		}
+	}
 	_, header, _, err := askAll(ctx, target, http.MethodGet, root+"/v1/nothing")
 	if err != nil {
 		return target, err
@@ -70,6 +76,16 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 		return target, err
 	}
 	return probeAccount(ctx, target)
+}
+
+// emulatorRoots are the CAs of an emulator that shows them, for its TURN over TLS; else the system's.
+func emulatorRoots(ctx context.Context, target Target, root string) (*x509.CertPool, error) {
+	status, pem, err := ask(ctx, target, http.MethodGet, root+"/_emu/ca.pem")
+	roots := x509.NewCertPool()
+	if err != nil || status != http.StatusOK || !roots.AppendCertsFromPEM(pem) {
+		return nil, err
+	}
+	return roots, nil
 }
 
 // probeApp makes a session: without an app every case would fail, and none would say why.

@@ -213,3 +213,35 @@ func TestAnExchangeIsRecordedAsItWas(t *testing.T) {
 		t.Errorf("the last step is %+v", last)
 	}
 }
+
+func TestTheServiceIsCalledAtAPace(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Vary", "Origin")
+		if r.Header.Get("Authorization") == "Bearer the-secret" {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"errorCode":"unauthorized","errorDescription":"no"}`))
+	}))
+	defer server.Close()
+	target, err := conformance.Probe(t.Context(), conformance.Target{BaseURL: server.URL, AppID: "app", Secret: "the-secret"})
+	if err != nil || target.Emulator {
+		t.Fatalf("the service is taken for %+v, %v", target, err)
+	}
+	cases := slices.Repeat([]conformance.Case{caseByID(t, "auth/secret")}, 10) // of three calls each
+	report := conformance.Suite{Target: target, Cases: cases}.Run(t.Context(), func(conformance.Event) {})
+	if report.Count(conformance.Passed) != 10 || report.Elapsed < 900*time.Millisecond {
+		t.Errorf("%d passed within %s: %v", report.Count(conformance.Passed), report.Elapsed, report.Outcomes[0].Result.Failures)
+	}
+}
+
+func TestProbeSaysThatTheSecretIsWrong(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer server.Close()
+	_, err := conformance.Probe(t.Context(), conformance.Target{BaseURL: server.URL, AppID: "app", Secret: "canary"})
+	if err == nil || !strings.Contains(err.Error(), "refuses the app id") || strings.Contains(err.Error(), "canary") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -35,6 +35,11 @@ func TestCommand(t *testing.T) {
 	t.Run("doctor examines a running emulator", func(t *testing.T) { doctorExamines(t, binary) })
 	t.Run("version", func(t *testing.T) { printsVersion(t, binary) })
 	t.Run("ca and env serve the client of a running emulator", func(t *testing.T) { tellsWhomToTrust(t, binary) })
+	t.Run("conformance starts an emulator of its own", func(t *testing.T) { conformanceAlone(t, binary) })
+	t.Run("conformance fails with its cases", func(t *testing.T) { conformanceFails(t, binary) })
+	t.Run("conformance ends in time", func(t *testing.T) { conformanceTimesOut(t, binary) })
+	t.Run("conformance refuses wrong settings in one line", func(t *testing.T) { conformanceRefusesSettings(t, binary) })
+	t.Run("conformance shows no secret", func(t *testing.T) { conformanceShowsNoSecret(t, binary) })
 	t.Run("a whole run logs no secret", func(t *testing.T) { logsNoSecret(t, binary) })
 }
 

@@ -114,7 +114,9 @@ func (c *conformanceCommand) aim(ctx context.Context, suite *conformance.Suite) 
 	if err != nil {
 		return end, err
 	}
-	if suite.Target, err = conformance.Probe(ctx, target); err == nil {
+	if suite.Target, err = conformance.Probe(ctx, target); err != nil {
+		err = fmt.Errorf("--base-url %s: %w", target.BaseURL, err)
+	} else {
 		suite.Target.Schema, err = openapi.Load()
 	}
 	if err != nil {

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/callsemu/callsemu/emulator"
+	"github.com/callsemu/callsemu/emulator/session"
+)
+
+// lastLine is the last line of an output, which scripts read.
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	return lines[len(lines)-1]
+}
+
+func conformanceAlone(t *testing.T, binary string) {
+	dir := t.TempDir()
+	xmlFile, jsonFile, page := filepath.Join(dir, "r.xml"), filepath.Join(dir, "r.json"), filepath.Join(dir, "r.html")
+	got := runToEnd(t, binary, nil, "conformance", "--run=^(session|auth)/", "--parallel=4", "--report="+xmlFile, "--report="+jsonFile, "--report="+page)
+	if got.status != 0 || !regexp.MustCompile(`^1\d passed, 0 failed$`).MatchString(lastLine(got.stdout)) ||
+		!strings.Contains(got.stdout, "auth/app") || !strings.Contains(got.stderr, "passed  session/new (") {
+		t.Errorf("got %+v", got)
+	}
+	var junit struct {
+		Tests    int `xml:"tests,attr"`
+		Failures int `xml:"failures,attr"`
+	}
+	var data struct{ Passed, Failed, NotApplicable int }
+	if err := xml.Unmarshal([]byte(fileText(t, xmlFile)), &junit); err != nil {
+		t.Error(err)
+	}
+	if err := json.Unmarshal([]byte(fileText(t, jsonFile)), &data); err != nil {
+		t.Error(err)
+	}
+	if data.Failed != 0 || junit.Failures != 0 || data.Passed < 10 || junit.Tests != data.Passed+data.NotApplicable ||
+		!strings.Contains(fileText(t, page), "session/new") {
+		t.Errorf("the reports say %+v and %+v", junit, data)
+	}
+}
+
+func conformanceFails(t *testing.T, binary string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"sessionId":"0123456789ABCDEF0123456789ABCDEF"}`))
+	}))
+	defer server.Close()
+	got := runToEnd(t, binary, []string{"CALLS_BASE_URL=" + server.URL, "CALLS_APP_ID=app", "CALLS_APP_SECRET=canary-secret"}, "conformance", "--run=^session/new$")
+	if got.status != 1 || lastLine(got.stdout) != "0 passed, 1 failed" || !strings.Contains(got.stdout, "status 200, want 201") ||
+		strings.Contains(got.stderr, "callsemu:") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func conformanceTimesOut(t *testing.T, binary string) {
+	asked := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "Bearer wrong" {
+			<-asked
+		}
+	}))
+	defer server.Close()
+	defer close(asked)
+	got := runToEnd(t, binary, nil, "conformance", "--base-url="+server.URL, "--app-id=app", "--app-secret=the-secret", "--run=^auth/secret$", "--timeout=1s")
+	if got.status != 1 || lastLine(got.stdout) != "0 passed, 0 failed" || !strings.Contains(got.stdout, "not finished when the run was ended: 1\n  auth/secret") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func conformanceRefusesSettings(t *testing.T, binary string) {
+	for name, c := range map[string]struct {
+		args []string
+		want []string // in the line
+	}{
+		"no app":                {[]string{"--base-url=http://127.0.0.1:1"}, []string{"--app-id", "CALLS_APP_SECRET"}},
+		"nobody there":          {[]string{"--base-url=http://127.0.0.1:1", "--app-id=a", "--app-secret=canary"}, []string{"--base-url http://127.0.0.1:1", "refused"}},
+		"pattern":               {[]string{"--run=("}, []string{"--run (", "push/"}},
+		"pattern of no case":    {[]string{"--run=^nothing$"}, []string{"--run ^nothing$", "no case"}},
+		"parallel":              {[]string{"--parallel=0"}, []string{"--parallel 0"}},
+		"timeout":               {[]string{"--timeout=0s"}, []string{"--timeout 0s"}},
+		"report":                {[]string{"--report=x.pdf"}, []string{"--report x.pdf", ".html"}},
+		"report in no place":    {[]string{"--report=none/x.html"}, []string{"--report", "none/x.html"}},
+		"half an endpoint":      {[]string{"--endpoint-url=wss://x"}, []string{"--endpoint-listen"}},
+		"no CA":                 {[]string{"--base-url=http://127.0.0.1:1", "--app-id=a", "--app-secret=b", "--ca-file=none"}, []string{"--ca-file", "none"}},
+		"an emulator's setting": {[]string{"--mode=prod"}, []string{"--mode", "strict"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := runToEnd(t, binary, nil, append([]string{"conformance"}, c.args...)...)
+			if got.status != 1 || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 || strings.Contains(got.stderr, "canary") {
+				t.Errorf("got %+v", got)
+			}
+			for _, part := range c.want {
+				if !strings.Contains(got.stderr, part) {
+					t.Errorf("%q is not in %s", part, got.stderr)
+				}
+			}
+		})
+	}
+}
+
+// conformanceShowsNoSecret looks for every secret in all that a run says, against an emulator, and against a service that repeats them.
+func conformanceShowsNoSecret(t *testing.T, binary string) {
+	const app, turn, account = "canary-app-secret", "canary-turn-token", "canary-account-token"
+	e := emulator.RunT(t, func(c *emulator.Config) {
+		c.Mode, c.STUN = session.ModeReal, "127.0.0.1:0"
+		c.Apps = map[string]string{strings.Repeat("a", 32): app}
+		c.TURNKeys = map[string]string{strings.Repeat("b", 32): turn}
+		c.Accounts = map[string]string{"account": account}
+	})
+	parrot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(`{"errorCode":"` + r.Header.Get("Authorization") + `","errorDescription":"` + app + turn + account + `"}`))
+	}))
+	defer parrot.Close()
+	for _, url := range []string{e.BaseURL(), parrot.URL} {
+		dir := t.TempDir()
+		args := []string{"conformance", "--run=^(auth|session|push|account|turn)/"}
+		for _, ext := range []string{".html", ".json", ".xml"} {
+			args = append(args, "--report="+filepath.Join(dir, "r"+ext))
+		}
+		got := runToEnd(t, binary, []string{"CALLS_BASE_URL=" + url, "CALLS_APP_ID=" + strings.Repeat("a", 32), "CALLS_APP_SECRET=" + app,
+			"CALLS_TURN_KEY_ID=" + strings.Repeat("b", 32), "CALLS_TURN_KEY_TOKEN=" + turn, "CALLS_ACCOUNT_ID=account", "CALLS_ACCOUNT_TOKEN=" + account}, args...)
+		texts := map[string]string{"stdout": got.stdout, "stderr": got.stderr}
+		for _, ext := range []string{".html", ".json", ".xml"} {
+			data, err := os.ReadFile(filepath.Join(dir, "r"+ext))
+			if err != nil || len(data) < 1000 {
+				t.Errorf("report %s has %d bytes, %v", ext, len(data), err)
+			}
+			texts[ext] = string(data)
+		}
+		if url == e.BaseURL() && got.status != 0 {
+			t.Errorf("against an emulator: %+v", got)
+		}
+		secret := regexp.MustCompile(`canary|\b[0-9a-f]{64}\b|g0[0-9a-f]{62}|ice-pwd:[^*]`)
+		for name, text := range texts {
+			if at := secret.FindStringIndex(text); at != nil {
+				t.Errorf("%s has a secret: %s", name, text[max(0, at[0]-100):min(len(text), at[1]+50)])
+			}
+		}
+	}
+}
+
+func fileText(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}

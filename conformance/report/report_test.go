@@ -1,0 +1,174 @@
+package report_test
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/callsemu/callsemu/conformance"
+	"github.com/callsemu/callsemu/conformance/report"
+)
+
+// sample has one case of each status, with texts that mean something in each format.
+func sample() conformance.Report {
+	outcome := func(id string, status conformance.Status, r conformance.Result, lacks ...conformance.Need) conformance.Outcome {
+		return conformance.Outcome{Status: status, Result: r, Planned: conformance.Planned{Lacks: lacks, Case: conformance.Case{
+			ID: id, Sentence: "The sentence of " + id + " with <b> & \"quotes\".", Section: "1.3", Mark: conformance.Recorded, Codes: []string{"track_error"}}}}
+	}
+	push := &conformance.Exchange{Method: "POST", URL: "/v1/apps/a/sessions/s/tracks/new", Status: 406, Elapsed: 5 * time.Millisecond,
+		Request: conformance.Message{Header: http.Header{"Authorization": {"Bearer ***"}},
+			Body: `{"sessionDescription":{"type":"offer","sdp":"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\na=</pre><script>alert(1)</script>\r\n"}}`},
+		Response: conformance.Message{Header: http.Header{"X-Emu-Explain": {"TRK-1: because"}}, Body: `{"errorCode":"invalid_params"}`}}
+	steps := []conformance.Step{{Exchange: push}, {Exchange: push, At: 2 * time.Second}, {Failure: "got 406, want 200\n\t{\"errorCode\":\"invalid_params\"}", At: 3 * time.Second}, {Note: "a note \x01"}}
+	return conformance.Report{BaseURL: "http://127.0.0.1:1/v1", Begun: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Elapsed: time.Minute, Outcomes: []conformance.Outcome{
+		outcome("push/good", conformance.Passed, conformance.Result{}),
+		outcome("push/bad", conformance.Failed, conformance.Result{Failures: []string{steps[2].Failure}, Steps: steps, Elapsed: 3 * time.Second}),
+		outcome("turn/out", conformance.NotApplicable, conformance.Result{}, conformance.TURN, conformance.TwoAccounts),
+		outcome("turn/cut", conformance.Unfinished, conformance.Result{}),
+	}}
+}
+
+func TestTextEndsWithTheCountAndSaysWhy(t *testing.T) {
+	var b strings.Builder
+	if err := report.Text(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"\n1 passed, 1 failed\n", "push       1       1               0             0", "turn       0       0               1             1",
+		"  1: needs TURN, and a token of another account\n     turn/out\n", "not finished when the run was ended: 1\n  turn/cut\n",
+		"  push/bad: The sentence of push/bad", "[contract 1.3, recorded: somebody recorded it at the real service]\n    - got 406, want 200\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+	if !strings.HasSuffix(b.String(), "\n1 passed, 1 failed\n") {
+		t.Errorf("the last line is another one:\n%s", b.String())
+	}
+}
+
+func TestJUnitIsReadByProgramsAsItIsMeant(t *testing.T) {
+	var b strings.Builder
+	if err := report.JUnit(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	type testcase struct {
+		Class   string `xml:"classname,attr"`
+		Name    string `xml:"name,attr"`
+		Failure *struct {
+			Message string `xml:"message,attr"`
+			Text    string `xml:",chardata"`
+		} `xml:"failure"`
+		Skipped *struct {
+			Message string `xml:"message,attr"`
+		} `xml:"skipped"`
+		Out string `xml:"system-out"`
+	}
+	var got struct {
+		Tests    int `xml:"tests,attr"`
+		Failures int `xml:"failures,attr"`
+		Skipped  int `xml:"skipped,attr"`
+		Suites   []struct {
+			Name  string     `xml:"name,attr"`
+			Cases []testcase `xml:"testcase"`
+		} `xml:"testsuite"`
+	}
+	if err := xml.Unmarshal([]byte(b.String()), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Tests != 4 || got.Failures != 1 || got.Skipped != 2 || len(got.Suites) != 2 {
+		t.Fatalf("got %+v", got)
+	}
+	good, bad, out, cut := got.Suites[0].Cases[0], got.Suites[0].Cases[1], got.Suites[1].Cases[0], got.Suites[1].Cases[1]
+	if good.Failure != nil || good.Skipped != nil || bad.Class != "push" || bad.Name != "push/bad" || bad.Failure == nil ||
+		!strings.Contains(bad.Failure.Message, `with <b> & "quotes"`) || !strings.Contains(bad.Failure.Text, "want 200") ||
+		!strings.Contains(bad.Out, "-> 406") || out.Skipped == nil || !strings.Contains(out.Skipped.Message, "needs TURN") || cut.Skipped == nil {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestJSONHasEveryExchange(t *testing.T) {
+	var b strings.Builder
+	if err := report.JSON(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Passed, Failed, NotApplicable, NotFinished int
+		Cases                                      []struct {
+			ID, Status, Mark string
+			Lacks            []string
+			ElapsedMs        float64
+			Steps            []struct {
+				AtMs     float64
+				Failure  string
+				Exchange *struct {
+					Method, URL string
+					Status      int
+					Request     struct{ Body string }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(b.String()), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Passed != 1 || got.Failed != 1 || got.NotApplicable != 1 || got.NotFinished != 1 || len(got.Cases) != 4 {
+		t.Fatalf("got %+v", got)
+	}
+	bad := got.Cases[1]
+	if bad.ID != "push/bad" || bad.Status != "failed" || bad.Mark != "recorded" || bad.ElapsedMs != 3000 || len(bad.Steps) != 4 || bad.Steps[1].AtMs != 2000 ||
+		bad.Steps[0].Exchange.Status != 406 || !strings.Contains(bad.Steps[0].Exchange.Request.Body, `\r\na=</pre>`) || len(got.Cases[2].Lacks) != 2 {
+		t.Errorf("got %+v", bad)
+	}
+}
+
+func TestThePageStandsAloneAndBeginsWithWhatFailed(t *testing.T) {
+	var b strings.Builder
+	if err := report.HTML(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	failed, passed := strings.Index(page, `id="push/bad" open>`), strings.Index(page, `id="push/good">`)
+	if failed < 0 || passed < failed || strings.Count(page, `id="push/bad"`) != 1 {
+		t.Errorf("the failure stands at %d, what passed at %d", failed, passed)
+	}
+	for _, want := range []string{
+		"The target differs from the contract in 1 of 2 cases", "got 406, want 200", "Contract 1.3; <b>recorded</b>: somebody recorded it",
+		"406 Not Acceptable", ", 2 times", "Explained: TRK-1: because", "v=0\no=- 1 1 IN IP4 0.0.0.0\n", "(SDP 1, below)", "Bearer ***", "1 because each needs TURN",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Contains(page, "<script>alert") || strings.Count(page, "<script>") != 1 || strings.Contains(page, "with <b>") {
+		t.Error("texts of the target are markup")
+	}
+	if found := regexp.MustCompile(`(?i)(src|href)\s*=\s*"?[^"#\s>][^\s>]*|url\(|@import|<link`).FindAllString(page, -1); found != nil {
+		t.Errorf("the page needs %q", found)
+	}
+}
+
+func TestTheFormatIsThatOfTheName(t *testing.T) {
+	for name, good := range map[string]bool{"a.xml": true, "a/b.JSON": true, "c.html": true, "d.pdf": false, "html": false} {
+		if write, err := report.ForFile(name); (err == nil) != good || (write != nil) != good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestMarksAreExplained(t *testing.T) {
+	for _, mark := range []conformance.Mark{conformance.Doc, conformance.Recorded, conformance.Seen, conformance.Inferred} {
+		r := sample()
+		r.Outcomes = slices.Clone(r.Outcomes[1:2])
+		r.Outcomes[0].Case.Mark = mark
+		var b strings.Builder
+		if err := report.Text(&b, r); err != nil || strings.Contains(b.String(), string(mark)+": ]") {
+			t.Errorf("%s: %s", mark, b.String())
+		}
+	}
+}
