@@ -85,6 +85,7 @@ type Target struct {
 	Has      []Need
 	HTTP     *http.Client      // nil means one of its own per case
 	Schema   *openapi.Document // nil loads it for every case
+	Coverage *Coverage         // what the cases do is collected there; nil collects nothing
 
 	TURNKeyID    string
 	TURNKeyToken string
@@ -154,6 +155,7 @@ func Run(ctx context.Context, c Case, target Target) Result {
 	defer cancel()
 	t := newT(target)
 	defer t.http.CloseIdleConnections()
+	t.id = c.ID
 	t.runGuarded(func() { c.Run(ctx, t) })
 	t.runGuarded(func() { t.tidy(ctx) }) // while its peers are still connected
 	t.cleanUp()
@@ -161,6 +163,7 @@ func Run(ctx context.Context, c Case, target Target) Result {
 	if len(t.failures) == 0 {
 		t.checkDeclared(c)
 	}
+	target.Coverage.ran(c.ID, t.checked, t.called)
 	return Result{Failures: t.failures, Steps: t.steps, Elapsed: time.Since(t.begun)}
 }
 
@@ -180,6 +183,7 @@ func (t *T) checkDeclared(c Case) {
 
 // T is what a case works with: it records failures and holds the target's client.
 type T struct {
+	id       string // of the case
 	target   Target
 	schema   *openapi.Document
 	http     *http.Client

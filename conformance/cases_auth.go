@@ -33,7 +33,7 @@ func authCases() []Case {
 		},
 		{
 			ID: "auth/any-app", Sentence: "In dev mode an unknown app is made on first use.",
-			Section: "architecture 7", Mark: Inferred, EmulatorOnly: true, Needs: []Need{OpenApps}, Run: authAnyApp,
+			Section: "9.2", Mark: Inferred, EmulatorOnly: true, Needs: []Need{OpenApps}, Run: authAnyApp,
 		},
 		{
 			ID: "auth/isolation", Sentence: "Sessions and tracks are visible only inside their app.",

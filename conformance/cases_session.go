@@ -43,6 +43,10 @@ func sessionCases() []Case {
 			Section: "2.3", Mark: Inferred, Codes: []string{"session_error/410", "not_found_track_error"}, Run: sessionClosedPage,
 		},
 		{
+			ID: "session/query", Sentence: "Without thirdparty=true the SFU is ICE-lite; a correlationId that comes again makes another session.",
+			Section: "1.1", Mark: Doc, Operations: []string{"newSession"}, Run: sessionQuery,
+		},
+		{
 			ID: "session/again", Sentence: "The same names can be published again under a new session.",
 			Section: "2.4, 11", Mark: Seen, Run: sessionAgain,
 		},
@@ -123,6 +127,22 @@ func sessionClosedPage(ctx context.Context, t *T) {
 	pub.put(ctx, "/tracks/close", closeBody{mids("0"), nil, true}).wantError("session_error/410")
 	sub := t.client(ctx, sfutest.Config{})
 	sub.requestPull(ctx, remote(pub.ID, "mic")).want(http.StatusOK).wantItemError(0, "not_found_track_error")
+}
+
+func sessionQuery(ctx context.Context, t *T) {
+	item := local("", "mic")
+	item.Kind = "audio"
+	for _, query := range []string{"", "?", "?thirdparty=false", "?thirdparty", "?thirdparty=maybe"} {
+		created := t.do(ctx, call{Method: http.MethodPost, Path: "/sessions/new", Query: query}).want(http.StatusCreated).wantFields("sessionId")
+		c := &client{t: t, ID: created.Body.SessionID}
+		if offer := c.postTracks(ctx, tracksBody{Tracks: []trackItem{item}}).want(http.StatusOK).sdp("offer"); !hasLine(offer, "a=ice-lite") {
+			t.Errorf("sessions/new%s: the SFU is not ICE-lite:\n%s", query, offer)
+		}
+	}
+	same := call{Method: http.MethodPost, Path: "/sessions/new", Query: "?correlationId=again"}
+	if first, second := t.do(ctx, same).want(http.StatusCreated), t.do(ctx, same).want(http.StatusCreated); first.Body.SessionID == second.Body.SessionID {
+		t.Errorf("a correlationId that comes again gives the same session")
+	}
 }
 
 func sessionAgain(ctx context.Context, t *T) {

@@ -67,6 +67,10 @@ func simulcastCases() []Case {
 			Section: "1.5", Mark: Inferred, EmulatorOnly: true, Run: simulcastUpdateReplaces,
 		},
 		{
+			ID: "simulcast/update-orders", Sentence: "An update can turn both orders on: a stopped layer is stood in for, and bandwidth counts.",
+			Section: "1.5, 3.5", Mark: Doc, Operations: []string{"updateTracks"}, Run: simulcastUpdateOrders,
+		},
+		{
 			ID: "simulcast/switch", Sentence: "A choice of another layer asks for a key frame at once; the old layer goes on until that frame comes.",
 			Section: "3.4, 3.6", Mark: Inferred, Run: simulcastSwitch,
 		},
@@ -339,6 +343,20 @@ func simulcastUpdateReplaces(ctx context.Context, t *T) {
 	if got := subs[0].Stats(); got.LastStamp.Stream != pub.layer("b").Stream() {
 		t.Errorf("layer %s stood in", pub.rid(got.LastStamp.Stream))
 	}
+}
+
+func simulcastUpdateOrders(ctx context.Context, t *T) {
+	pub := t.publishLayers(ctx, sfutest.VP8, threeLayers()...)
+	sub, subs := t.subscribe(ctx, sfutest.Config{}, pub.cam(prefer("a")))
+	pub.comesFrom(ctx, subs[0], "a")
+	sub.update(ctx, pub.cam(&simulcast{"a", asciibetical, asciibetical}).into("0"))
+	pub.layer("a").SetSilent(true)
+	pub.comesFrom(ctx, subs[0], "b")
+	pub.layer("a").SetSilent(false)
+	t.estimates(ctx, subs[0], 10_000_000, pub.on("a"))
+	t.estimates(ctx, subs[0], 120_000, pub.on("c"))
+	t.estimates(ctx, subs[0], 10_000_000, pub.on("a"))
+	t.checkSeamless("the stream", subs[0].Stats())
 }
 
 func simulcastSwitch(ctx context.Context, t *T) {

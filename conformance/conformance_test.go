@@ -227,7 +227,7 @@ func inProcess(t *testing.T, edit func(*emulator.Config)) conformance.Target {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(e.CA())
 	return conformance.Target{BaseURL: e.BaseURL(), AppID: e.AppID(), Secret: e.Secret(),
-		TURNKeyID: e.TURNKeyID(), TURNKeyToken: e.TURNKeyToken(), TLSRoots: roots,
+		TURNKeyID: e.TURNKeyID(), TURNKeyToken: e.TURNKeyToken(), TLSRoots: roots, Coverage: coverage(),
 		AccountID: e.AccountID(), AccountToken: e.AccountToken()}
 }
 
