@@ -72,7 +72,12 @@ type Case struct {
 	Slow time.Duration
 	// Alone means that other cases beside it would spoil it on a small machine.
 	Alone bool
-	Run   func(ctx context.Context, t *T)
+	// Observes means that the case records what the target does, by T.observe, and neither passes nor fails: it is about an open
+	// question of contract 10, and its sentence is the question.
+	Observes bool
+	// Within is how long the case may take instead of Deadline; 0 means Deadline.
+	Within time.Duration
+	Run    func(ctx context.Context, t *T)
 }
 
 // Target is a service to test.
@@ -140,9 +145,10 @@ const Deadline = 45 * time.Second
 
 // Result is what became of one case.
 type Result struct {
-	Failures []string
-	Steps    []Step // every exchange, note and failure, in order
-	Elapsed  time.Duration
+	Failures     []string
+	Observations []Observation
+	Steps        []Step // every exchange, note and failure, in order
+	Elapsed      time.Duration
 }
 
 // Passed says whether the case proved its sentence.
@@ -151,20 +157,25 @@ func (r Result) Passed() bool { return len(r.Failures) == 0 }
 // Run runs one case and everything that it registered for cleanup, which a panic of the case does not prevent. What the case left at a
 // target that is no emulator is closed.
 func Run(ctx context.Context, c Case, target Target) Result {
-	ctx, cancel := context.WithTimeoutCause(ctx, Deadline+c.Waits(target), errors.New("deadline of the case"))
+	deadline := Deadline
+	if c.Within > 0 {
+		deadline = c.Within
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, deadline+c.Waits(target), errors.New("deadline of the case"))
 	defer cancel()
 	t := newT(target)
 	defer t.http.CloseIdleConnections()
 	t.id = c.ID
+	t.observing = c.Observes
 	t.runGuarded(func() { c.Run(ctx, t) })
 	t.runGuarded(func() { t.tidy(ctx) }) // while its peers are still connected
 	t.cleanUp()
 	t.runGuarded(func() { t.tidyAccount(ctx) })
-	if len(t.failures) == 0 {
+	if len(t.failures) == 0 && !c.Observes {
 		t.checkDeclared(c)
 	}
 	target.Coverage.ran(c.ID, t.checked, t.called)
-	return Result{Failures: t.failures, Steps: t.steps, Elapsed: time.Since(t.begun)}
+	return Result{Failures: t.failures, Observations: t.observations, Steps: t.steps, Elapsed: time.Since(t.begun)}
 }
 
 // checkDeclared keeps the tables of codes and operations honest: what a case claims to cover it must have checked.
@@ -183,18 +194,22 @@ func (t *T) checkDeclared(c Case) {
 
 // T is what a case works with: it records failures and holds the target's client.
 type T struct {
-	id       string // of the case
-	target   Target
-	schema   *openapi.Document
-	http     *http.Client
-	begun    time.Time
-	mask     mask
-	made     made
-	failures []string
-	steps    []Step
-	cleanups []func()
-	checked  map[string]bool // Row.ID
-	called   map[string]bool // operationId
+	id           string // of the case
+	made         made
+	target       Target
+	schema       *openapi.Document
+	http         *http.Client
+	begun        time.Time
+	mask         mask
+	failures     []string
+	observing    bool // what would be a failure is an observation
+	observations []Observation
+	steps        []Step
+	polls        int // how often the case has begun to poll
+	tries        int // of the present poll, from 1; 0 for no poll
+	cleanups     []func()
+	checked      map[string]bool // Row.ID
+	called       map[string]bool // operationId
 }
 
 // fatal is what Fatalf panics with.
@@ -222,7 +237,7 @@ func newT(target Target) *T {
 func (t *T) runGuarded(f func()) {
 	defer func() {
 		if r := recover(); r != nil && r != any(fatal{}) {
-			t.Errorf("the case itself is broken: panic: %v\n%s", r, debug.Stack())
+			t.fail(fmt.Sprintf("the case itself is broken: panic: %v\n%s", r, debug.Stack()))
 		}
 	}()
 	f()
@@ -237,9 +252,18 @@ func (t *T) cleanUp() {
 	}
 }
 
-// Errorf records a failure; the case goes on.
+// Errorf records a failure, or an observation in a case that observes; the case goes on.
 func (t *T) Errorf(format string, args ...any) {
-	failure := t.mask.text(fmt.Sprintf(format, args...))
+	failure := fmt.Sprintf(format, args...)
+	if t.observing {
+		t.unexpected(failure)
+		return
+	}
+	t.fail(failure)
+}
+
+func (t *T) fail(failure string) {
+	failure = t.mask.text(failure)
 	t.failures = append(t.failures, failure)
 	t.steps = append(t.steps, Step{At: time.Since(t.begun), Failure: failure})
 }

@@ -96,12 +96,29 @@ func run(t *testing.T, target conformance.Target, given bool, cases []conformanc
 				suite.Own = ownOf(t)
 			}
 			result := suite.Do(t.Context(), p)
+			if !given {
+				checkObservations(t, p.Case, result)
+			}
 			if result.Passed() {
 				return
 			}
 			t.Errorf("%s [contract %s, %s]\n%s\nlog:\n%s", p.Case.Sentence, p.Case.Section, p.Case.Mark,
 				strings.Join(result.Failures, "\n"), strings.Join(result.Log(), "\n"))
 		})
+	}
+}
+
+// checkObservations: at an emulator every observing case gets to its end, and sees something under names of their own.
+func checkObservations(t *testing.T, c conformance.Case, result conformance.Result) {
+	names := map[string]bool{}
+	for _, o := range result.Observations {
+		if strings.HasPrefix(o.Name, conformance.Unexpected) || names[o.Name] || o.Value == "" {
+			t.Errorf("%s = %q is an unexpected observation, or empty, or the second of its name", o.Name, o.Value)
+		}
+		names[o.Name] = true
+	}
+	if c.Observes != (len(names) > 0) {
+		t.Errorf("%d observations", len(names))
 	}
 }
 
@@ -279,7 +296,7 @@ func TestCasesAreWellFormed(t *testing.T) {
 		rows[row.ID] = true
 	}
 	for _, c := range conformance.Cases() {
-		if c.ID == "" || ids[c.ID] || c.Sentence == "" || !strings.HasSuffix(c.Sentence, ".") || c.Section == "" || c.Run == nil {
+		if c.ID == "" || ids[c.ID] || c.Sentence == "" || !strings.HasSuffix(c.Sentence, ".") && !(c.Observes && strings.HasSuffix(c.Sentence, "?")) || c.Section == "" || c.Run == nil {
 			t.Errorf("case %q is not unique or lacks a sentence, a section or a function", c.ID)
 		}
 		if !slices.Contains(marks, c.Mark) {

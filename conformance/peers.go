@@ -155,6 +155,8 @@ func (t *T) checkWhole(what string, s sfutest.SubscriberStats) {
 
 // eventually asks again until content or the deadline; requests are a quarter of a second apart.
 func (t *T) eventually(ctx context.Context, what string, content func() bool) {
+	content, end := t.polled(content)
+	defer end()
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
 	for !content() {

@@ -14,6 +14,8 @@ type Step struct {
 	Exchange *Exchange
 	Note     string
 	Failure  string
+	Poll     int // which poll of the case an exchange is part of, from 1; 0 for none
+	Try      int // and which try of that
 }
 
 // Exchange is one HTTP request with its answer.
@@ -64,7 +66,11 @@ func (t *T) send(request *http.Request, body []byte) (answered, error) {
 	if err != nil {
 		x.Broken = t.mask.text(err.Error())
 	}
-	t.steps = append(t.steps, Step{At: begun.Sub(t.begun), Exchange: x})
+	step := Step{At: begun.Sub(t.begun), Exchange: x}
+	if t.tries > 0 {
+		step.Poll, step.Try = t.polls, t.tries
+	}
+	t.steps = append(t.steps, step)
 	return a, err
 }
 
@@ -128,4 +134,18 @@ func (r Result) Log() []string {
 		}
 	}
 	return lines
+}
+
+// polled makes of a condition one whose exchanges are recorded as tries, and are no more once end is called. A poll within a poll is
+// part of the outer one.
+func (t *T) polled(content func() bool) (try func() bool, end func()) {
+	if t.tries > 0 {
+		return content, func() {}
+	}
+	t.polls++
+	try = func() bool {
+		t.tries++
+		return content()
+	}
+	return try, func() { t.tries = 0 }
 }

@@ -39,6 +39,8 @@ func (t *T) control(ctx context.Context, method, path string, body any) {
 // passUntil lets time go by, step by step, until content. What is alive in real time outlives a step, so the first may come
 // before the service has noticed that something ended.
 func (t *T) passUntil(ctx context.Context, what string, step time.Duration, content func() bool) {
+	content, end := t.polled(content)
+	defer end()
 	for range 12 {
 		t.pass(ctx, step)
 		if content() {

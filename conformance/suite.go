@@ -95,9 +95,11 @@ func (s Suite) Do(ctx context.Context, p Planned) Result {
 // Status is what became of a planned case.
 type Status string
 
-// What can become of a planned case. Unfinished is what had not begun or was cut off when the suite's context ended.
+// What can become of a planned case. Observed is a case with Observes, and Unfinished what had not begun or was cut off when the
+// suite's context ended.
 const (
 	Passed        Status = "passed"
+	Observed      Status = "observed"
 	Failed        Status = "failed"
 	NotApplicable Status = "not applicable"
 	Unfinished    Status = "not finished"
@@ -188,6 +190,10 @@ func (s Suite) start(ctx context.Context, begun time.Time, outcomes []Outcome) <
 		updates <- update{o, i, true}
 		o.Result, o.Status = s.Do(ctx, o.Planned), Failed
 		switch {
+		case o.Case.Observes && ctx.Err() != nil:
+			o.Status = Unfinished
+		case o.Result.Passed() && o.Case.Observes:
+			o.Status = Observed
 		case o.Result.Passed():
 			o.Status = Passed
 		case ctx.Err() != nil:

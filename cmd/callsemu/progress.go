@@ -61,10 +61,11 @@ func (p *progress) event(e conformance.Event) {
 		}
 		return
 	}
-	if e.Status != conformance.Passed {
+	good := e.Status == conformance.Passed || e.Status == conformance.Observed
+	if !good {
 		p.failed++
 	}
-	if !p.terminal || e.Status != conformance.Passed {
+	if !p.terminal || !good {
 		p.line(fmt.Sprintf("%-7s %s (%s)", e.Status, e.Case.ID, e.Result.Elapsed.Round(time.Millisecond)))
 	}
 	if p.terminal {

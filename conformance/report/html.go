@@ -23,18 +23,19 @@ var pageText string
 var page = template.Must(template.New("page").Funcs(template.FuncMap{"brief": brief}).Parse(pageText))
 
 type pageView struct {
-	Target, Begun, Elapsed                    string
-	Passed, Failed, NotApplicable, Unfinished int
-	Ran                                       int
-	Has                                       []conformance.Need
-	Areas                                     []areaView
-	Failures, Cut                             []caseView
-	LeftOut                                   []left
+	Target, Begun, Elapsed    string
+	Passed, Failed, Observed  int
+	NotApplicable, Unfinished int
+	Ran                       int
+	Has                       []conformance.Need
+	Areas                     []areaView
+	Failures, Cut, Questions  []caseView
+	LeftOut                   []left
 }
 
 type areaView struct {
 	*area
-	Cases []caseView // all but those that failed, which stand apart
+	Cases []caseView // all but those that failed or observed, which stand apart
 }
 
 type caseView struct {
@@ -71,7 +72,7 @@ type messageView struct {
 func HTML(w io.Writer, r conformance.Report) error {
 	view := pageView{
 		Target: target(r), Begun: r.Begun.UTC().Format("2006-01-02 15:04 MST"), Elapsed: r.Elapsed.Round(time.Second).String(),
-		Passed: r.Count(conformance.Passed), Failed: r.Count(conformance.Failed),
+		Passed: r.Count(conformance.Passed), Failed: r.Count(conformance.Failed), Observed: r.Count(conformance.Observed),
 		NotApplicable: r.Count(conformance.NotApplicable), Unfinished: r.Count(conformance.Unfinished),
 		Has: r.Has, LeftOut: leftOut(r),
 	}
@@ -80,9 +81,12 @@ func HTML(w io.Writer, r conformance.Report) error {
 		group := areaView{area: a}
 		for _, o := range a.Outcomes {
 			c := viewOf(o)
-			if c.Open {
+			switch {
+			case c.Open:
 				view.Failures = append(view.Failures, c)
-			} else {
+			case o.Status == conformance.Observed:
+				view.Questions = append(view.Questions, c)
+			default:
 				group.Cases = append(group.Cases, c)
 			}
 		}

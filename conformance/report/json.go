@@ -18,6 +18,7 @@ type jsonReport struct {
 	Elapsed    float64            `json:"elapsedMs"`
 	Passed     int                `json:"passed"`
 	Failed     int                `json:"failed"`
+	Observed   int                `json:"observed"`
 	LeftOut    int                `json:"notApplicable"`
 	Unfinished int                `json:"notFinished"`
 	Cases      []jsonCase         `json:"cases"`
@@ -37,7 +38,13 @@ type jsonCase struct {
 	Begun        float64            `json:"begunMs"`
 	Elapsed      float64            `json:"elapsedMs"`
 	Failures     []string           `json:"failures,omitempty"`
+	Observations []jsonObservation  `json:"observations,omitempty"`
 	Steps        []jsonStep         `json:"steps,omitempty"`
+}
+
+type jsonObservation struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 type jsonStep struct {
@@ -65,12 +72,15 @@ type jsonMessage struct {
 // JSON writes everything that the suite knows.
 func JSON(w io.Writer, r conformance.Report) error {
 	out := jsonReport{BaseURL: r.BaseURL, Emulator: r.Emulator, Has: r.Has, Begun: r.Begun.UTC(), Elapsed: ms(r.Elapsed),
-		Passed: r.Count(conformance.Passed), Failed: r.Count(conformance.Failed),
+		Passed: r.Count(conformance.Passed), Failed: r.Count(conformance.Failed), Observed: r.Count(conformance.Observed),
 		LeftOut: r.Count(conformance.NotApplicable), Unfinished: r.Count(conformance.Unfinished)}
 	for _, o := range r.Outcomes {
 		c := jsonCase{ID: o.Case.ID, Sentence: o.Case.Sentence, Section: o.Case.Section, Mark: o.Case.Mark,
 			EmulatorOnly: o.Case.EmulatorOnly, Operations: o.Case.Operations, Codes: o.Case.Codes, Status: o.Status, Lacks: o.Lacks,
 			Waits: ms(o.Waits), Begun: ms(o.Begun), Elapsed: ms(o.Result.Elapsed), Failures: o.Result.Failures}
+		for _, seen := range o.Result.Observations {
+			c.Observations = append(c.Observations, jsonObservation(seen))
+		}
 		for _, s := range o.Result.Steps {
 			step := jsonStep{At: ms(s.At), Note: s.Note, Failure: s.Failure}
 			if x := s.Exchange; x != nil {

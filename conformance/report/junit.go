@@ -30,12 +30,22 @@ type junitSuite struct {
 }
 
 type junitCase struct {
-	Class   string     `xml:"classname,attr"`
-	Name    string     `xml:"name,attr"`
-	Time    string     `xml:"time,attr"`
-	Failure *junitText `xml:"failure"`
-	Skipped *junitText `xml:"skipped"`
-	Log     string     `xml:"system-out,omitempty"`
+	Class      string           `xml:"classname,attr"`
+	Name       string           `xml:"name,attr"`
+	Time       string           `xml:"time,attr"`
+	Properties *junitProperties `xml:"properties"`
+	Failure    *junitText       `xml:"failure"`
+	Skipped    *junitText       `xml:"skipped"`
+	Log        string           `xml:"system-out,omitempty"`
+}
+
+type junitProperties struct {
+	List []junitProperty `xml:"property"`
+}
+
+type junitProperty struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
 }
 
 type junitText struct {
@@ -43,7 +53,8 @@ type junitText struct {
 	Text    string `xml:",chardata"`
 }
 
-// JUnit writes the XML that CI systems read: a suite for each area. What does not apply or was cut off is skipped.
+// JUnit writes the XML that CI systems read: a suite for each area. What does not apply or was cut off is skipped; what was
+// observed has passed, as JUnit knows nothing else, and its observations are properties.
 func JUnit(w io.Writer, r conformance.Report) error {
 	all := junitSuites{Name: "conformance of " + target(r), Time: seconds(r.Elapsed)}
 	for _, a := range areas(r) {
@@ -71,6 +82,11 @@ func junitOf(o conformance.Outcome) junitCase {
 	c := junitCase{Class: strings.SplitN(o.Case.ID, "/", 2)[0], Name: o.Case.ID, Time: seconds(o.Result.Elapsed)}
 	switch o.Status {
 	case conformance.Passed:
+	case conformance.Observed:
+		c.Properties = &junitProperties{}
+		for _, seen := range o.Result.Observations {
+			c.Properties.List = append(c.Properties.List, junitProperty(seen))
+		}
 	case conformance.Failed:
 		c.Failure = &junitText{Message: fmt.Sprintf("%s [contract %s, %s]", o.Case.Sentence, o.Case.Section, o.Case.Mark),
 			Text: strings.Join(o.Result.Failures, "\n")}

@@ -24,9 +24,9 @@ func ForFile(name string) (func(io.Writer, conformance.Report) error, error) {
 
 // area is a group of cases: what stands before the slash of their ids.
 type area struct {
-	Name                                      string
-	Passed, Failed, NotApplicable, Unfinished int
-	Outcomes                                  []conformance.Outcome
+	Name                                                string
+	Passed, Failed, Observed, NotApplicable, Unfinished int
+	Outcomes                                            []conformance.Outcome
 }
 
 // areas groups the cases; areas and cases come in the order of the plan.
@@ -45,6 +45,8 @@ func areas(r conformance.Report) []*area {
 			a.Passed++
 		case conformance.Failed:
 			a.Failed++
+		case conformance.Observed:
+			a.Observed++
 		case conformance.NotApplicable:
 			a.NotApplicable++
 		default:

@@ -10,15 +10,15 @@ import (
 	"github.com/callsemu/callsemu/conformance"
 )
 
-// Text writes the summary: a table by area, what failed and why, what was left out and why, and as the last line
-// "N passed, M failed".
+// Text writes the summary: a table by area, what was left out and why, what was observed, what failed and why, and as the last line
+// "N passed, M failed". What was observed counts in neither.
 func Text(w io.Writer, r conformance.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s\n\n", target(r), r.Elapsed.Round(time.Second))
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(table, "area\tpassed\tfailed\tnot applicable\tnot finished\t\n")
+	fmt.Fprint(table, "area\tpassed\tfailed\tobserved\tnot applicable\tnot finished\t\n")
 	for _, a := range areas(r) {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t\n", a.Name, a.Passed, a.Failed, a.NotApplicable, a.Unfinished)
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t\n", a.Name, a.Passed, a.Failed, a.Observed, a.NotApplicable, a.Unfinished)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -43,6 +43,9 @@ func Text(w io.Writer, r conformance.Report) error {
 				fmt.Fprintf(&b, "    - %s\n", strings.ReplaceAll(brief(failure), "\n", "\n      "))
 			}
 		}
+	}
+	if observed := with(r, conformance.Observed); len(observed) > 0 {
+		fmt.Fprintf(&b, "\n%d observed: open questions of the contract, which neither pass nor fail; a report, or --record, has what the target did\n", len(observed))
 	}
 	fmt.Fprintf(&b, "\n%d passed, %d failed\n", r.Count(conformance.Passed), r.Count(conformance.Failed))
 	_, err := io.WriteString(w, b.String())
