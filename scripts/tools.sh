@@ -27,6 +27,7 @@ for need in "$@"; do
 	browsers)
 		found_chromium || missing+=(chromium)
 		found_firefox || missing+=(firefox-esr)
+		have certutil || missing+=(libnss3-tools) # by which Chromium is made to trust a CA
 		;;
 	ffmpeg) # decodes pictures of VP9, H.264 and H.265, and makes the video of tests
 		have ffmpeg || missing+=(ffmpeg)

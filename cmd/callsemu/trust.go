@@ -107,8 +107,9 @@ type trust struct {
 // realNames are those of the service that speak HTTPS.
 var realNames = []string{"rtc.live.cloudflare.com", "api.cloudflare.com"}
 
-// relayNames are those that STUN and TURN are known by.
-var relayNames = []string{"stun.cloudflare.com", "turn.cloudflare.com"}
+// relayNames are those that STUN and TURN are known by. Chromium looks them up with a dot at the end when they are to be reached over
+// UDP, and takes neither a rule nor a line of /etc/hosts without the dot for that; over TCP and TLS it has no dot.
+var relayNames = []string{"stun.cloudflare.com", "stun.cloudflare.com.", "turn.cloudflare.com", "turn.cloudflare.com."}
 
 func (t trust) text() string {
 	at := t.host + ":" + t.port

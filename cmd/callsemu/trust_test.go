@@ -36,6 +36,13 @@ func tellsWhomToTrust(t *testing.T, binary string) {
 	if env.status != 0 || env.stderr != "" {
 		t.Fatalf("env: %+v", env)
 	}
+	for _, host := range []string{"stun.cloudflare.com", "turn.cloudflare.com"} {
+		for _, want := range []string{"MAP " + host + " 127.0.0.1", "MAP " + host + ". 127.0.0.1", " " + host + " " + host + "."} {
+			if !strings.Contains(env.stdout, want) {
+				t.Errorf("env names no %q, which Chromium needs", want)
+			}
+		}
+	}
 	vars := evaluated(t, env.stdout)
 	for name, want := range map[string]string{
 		"NODE_EXTRA_CA_CERTS": filepath.Join(dir, "ca.pem"), "SSL_CERT_FILE": filepath.Join(dir, "bundle.pem"),

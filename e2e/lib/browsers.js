@@ -11,7 +11,6 @@ const chromiumFlags = [
   '--headless',
   '--no-sandbox',
   '--use-fake-device-for-media-stream',
-  '--use-fake-ui-for-media-stream',
   '--autoplay-policy=no-user-gesture-required',
   '--disable-background-networking',
   '--disable-component-update',
@@ -21,6 +20,10 @@ const chromiumFlags = [
   '--no-first-run',
   'about:blank',
 ];
+
+// granted: every page may use camera and microphone. One that may not keeps the machine's addresses to itself, as pages do for
+// which nobody was asked; only then Chromium has candidates from a STUN server that is on the same machine.
+const granted = '--use-fake-ui-for-media-stream';
 
 const firefoxPreferences = {
   'media.navigator.streams.fake': true,
@@ -50,16 +53,18 @@ function locate(override, names) {
   return path;
 }
 
-// launch starts a headless browser of its own process with an empty profile.
-export function launch(kind) {
-  return kind === 'firefox' ? launchFirefox() : launchChromium();
+// launch starts a headless browser of its own process with an empty profile. Chromium may have a Trust, and no permission for the camera.
+export function launch(kind, options) {
+  return kind === 'firefox' ? launchFirefox() : launchChromium(options);
 }
 
-function launchChromium() {
+function launchChromium({ trust, camera = true } = {}) {
+  const flags = [...(trust?.flags ?? []), ...(camera ? [granted] : [])];
   return puppeteer.launch({
     executablePath: locate(process.env.CHROME_PATH, chromiumNames),
     ignoreDefaultArgs: true,
-    args: chromiumFlags,
+    args: [...flags, ...chromiumFlags], // the page comes last
+    env: { ...process.env, ...trust?.env },
     defaultViewport: null,
     protocolTimeout: 30_000,
   });

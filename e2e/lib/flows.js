@@ -2,14 +2,15 @@ import { poll } from './poll.js';
 
 // The two flows that everything else stands on; the tests play them once, `npm run repeat` many times.
 
-// recipe: one page publishes camera and microphone after Cloudflare's recipe, another one pulls both.
-export async function recipe(stage) {
-  const publisher = await stage.page({ name: 'publisher' });
+// recipe: one page publishes camera and microphone after Cloudflare's recipe, another one pulls both. `options` are those of
+// both pages.
+export async function recipe(stage, options) {
+  const publisher = await stage.page({ name: 'publisher', ...options });
   await publisher.call('publish', [
     { trackName: 'mic', source: 'microphone' },
     { trackName: 'cam', source: 'camera' },
   ]);
-  const viewer = await stage.page({ name: 'viewer' });
+  const viewer = await stage.page({ name: 'viewer', ...options });
   const mids = await viewer.call('pull', tracksOf(publisher, 'mic', 'cam'));
   await viewer.playing(mids);
   return { publisher, viewer, mids };

@@ -1,35 +1,40 @@
 import { Emulator } from './emulator.js';
 import { Site } from './site.js';
 import { Tab } from './tab.js';
+import { Trust } from './trust.js';
 
 // Stage is what a scenario plays on: one emulator, one site, and the pages that it opened.
 export class Stage {
   #tabs = [];
+  #trust; // made when a page wants it
 
-  static async start() {
+  static async start(...flags) {
     const stage = new Stage();
-    stage.emulator = await Emulator.start();
+    stage.emulator = await Emulator.start(...flags);
     stage.site = await Site.start(stage.emulator);
     return stage;
   }
 
   async stop() {
+    this.#trust?.remove();
     await this.site.stop();
     return this.emulator.stop();
   }
 
-  // page opens a page that calls the API itself and has a session.
-  async page(options) {
-    const tab = await this.client('calls', options);
+  // page opens a page that calls the API itself and has a session: calls.html, or another one of its kind.
+  async page({ of = 'calls', ...options } = {}) {
+    const tab = await this.client(of, options);
     tab.sessionId = await tab.call('open');
     return tab;
   }
 
-  // client opens one of pages/ and nothing more: 'echo' for pages/echo.html.
-  async client(page, { browser, name = browser ?? page, ...settings } = {}) {
+  // client opens one of pages/ and nothing more: 'echo' for pages/echo.html. With `trusting` the browser trusts the emulator's CA
+  // and finds it under the names of the service; without `camera` it lets no page use one (both Chromium alone).
+  async client(page, { browser, name = browser ?? page, trusting, camera, ...settings } = {}) {
     const { baseUrl, appId, secret } = this.emulator;
     const config = { baseUrl, appId, secret, ...settings };
-    const tab = await Tab.open(`${this.site.url}/${page}.html`, { browser, name, config });
+    const trust = trusting ? (this.#trust ??= new Trust(this.emulator)) : undefined;
+    const tab = await Tab.open(`${this.site.url}/${page}.html`, { browser, name, config, trust, camera });
     this.#tabs.push(tab);
     return tab;
   }

@@ -11,11 +11,11 @@ export class Tab {
   #hears; // whether the browser's audio graph runs: Firefox starts it only where a sound card is
   #console = [];
 
-  static async open(url, { browser = 'chromium', name = browser, config = {} } = {}) {
+  static async open(url, { browser = 'chromium', name = browser, config = {}, ...options } = {}) {
     const tab = new Tab();
     tab.name = name;
     tab.#hears = browser !== 'firefox';
-    tab.#browser = await launch(browser);
+    tab.#browser = await launch(browser, options);
     try {
       await tab.#load(url, config);
     } catch (error) {

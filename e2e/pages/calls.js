@@ -44,8 +44,14 @@ export class Calls extends Peer {
     return { sessionId: this.sessionId, mids: transceivers.map(({ mid }) => mid) };
   }
 
-  // relayOnly leaves the page nothing but TURN over that transport, udp or tcp (contract 7.3, 11 flow 13).
+  // relayOnly leaves the page nothing but TURN over that transport: udp, tcp or tls (contract 7.3, 11 flow 13).
   async #relayOnly(transport) {
+    const iceServers = await this.relays(transport);
+    this.pc.setConfiguration({ bundlePolicy: 'max-bundle', iceServers, iceTransportPolicy: 'relay' });
+  }
+
+  // relays is what generate-ice-servers says, without the URLs of other transports.
+  async relays(transport) {
     const response = await fetch(`${this.#config.baseUrl}/turn/keys/e2e/credentials/generate-ice-servers`, {
       method: 'POST',
       headers: { Authorization: 'Bearer any-token' },
@@ -53,14 +59,9 @@ export class Calls extends Peer {
     });
     if (response.status !== 201) throw new Error(`generate-ice-servers: ${response.status} ${await response.text()}`);
     const { iceServers } = await response.json();
-    for (const server of iceServers) {
-      server.urls = server.urls.filter((url) => url.startsWith('turn:') && url.endsWith(`transport=${transport}`));
-    }
-    this.pc.setConfiguration({
-      bundlePolicy: 'max-bundle',
-      iceServers: iceServers.filter(({ urls }) => urls.length > 0),
-      iceTransportPolicy: 'relay',
-    });
+    const [start, end] = transport === 'tls' ? ['turns:', '?transport=tcp'] : ['turn:', `?transport=${transport}`];
+    const kept = (urls) => urls.filter((url) => url.startsWith(start) && url.endsWith(end));
+    return iceServers.map((server) => ({ ...server, urls: kept(server.urls) })).filter(({ urls }) => urls.length > 0);
   }
 
   // publish pushes [{trackName, source, codec, encodings}] in one request and returns their mids once the transport is

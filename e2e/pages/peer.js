@@ -7,11 +7,15 @@ import { pictureOf, View } from './view.js';
 export class Peer {
   #candidates;
   #views = new Map();
+  #iceErrors = []; // failures of STUN and TURN servers, one for each address of this machine from which one was asked
 
   // candidates, "udp" or "tcp", keeps only those of the far end.
   constructor({ candidates = '' } = {}) {
     this.#candidates = candidates;
     this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    this.pc.addEventListener('icecandidateerror', ({ url, address, errorCode, errorText }) => {
+      this.#iceErrors.push({ url, address, errorCode, errorText });
+    });
   }
 
   // send adds a transceiver for each [{source, codec, encodings, bidirectional}].
@@ -132,7 +136,7 @@ export class Peer {
     return this.view(mid).showing(width, within);
   }
 
-  // route names the far end of the candidate pair in use.
+  // route names the far end of the candidate pair in use, and what the near one is: `relay` is how it reaches its TURN server.
   async route() {
     const report = await this.pc.getStats();
     const transport = [...report.values()].find(({ type }) => type === 'transport');
@@ -140,7 +144,14 @@ export class Peer {
     const remote = report.get(pair?.remoteCandidateId);
     if (!remote) return null;
     const { protocol, address, port } = remote;
-    return { protocol, address, port, localUfrag: report.get(pair.localCandidateId).usernameFragment };
+    const { usernameFragment: localUfrag, candidateType: type, relayProtocol: relay } = report.get(pair.localCandidateId);
+    return { protocol, address, port, localUfrag, type, relay };
+  }
+
+  // candidates lists those that this side has, with the URL of the server that they are from.
+  async candidates() {
+    const local = [...(await this.pc.getStats()).values()].filter(({ type }) => type === 'local-candidate');
+    return local.map(({ candidateType: type, url = '' }) => ({ type, url }));
   }
 
   sent() {
@@ -150,7 +161,7 @@ export class Peer {
   // state is what a failing test prints.
   async state() {
     const { connectionState, iceConnectionState, signalingState } = this.pc;
-    return { connectionState, iceConnectionState, signalingState, sent: await this.sent(), views: await this.views() };
+    return { connectionState, iceConnectionState, signalingState, iceErrors: this.#iceErrors, sent: await this.sent(), views: await this.views() };
   }
 }
 

@@ -77,31 +77,24 @@ scenario('a publisher whose browser was killed comes back under the same names',
   await viewer.playing(fresh);
 });
 
-scenario('media flows over TCP alone', async (stage) => {
-  const publisher = await stage.page({ name: 'publisher', candidates: 'tcp' });
-  await publisher.call('publish', [
-    { trackName: 'mic', source: 'microphone' },
-    { trackName: 'cam', source: 'camera' },
-  ]);
-  const viewer = await stage.page({ name: 'viewer', candidates: 'tcp' });
-  const mids = await viewer.call('pull', tracksOf(publisher, 'mic', 'cam'));
-  await viewer.playing(mids);
-  const apiPort = Number(new URL(stage.emulator.baseUrl).port);
-  for (const page of [publisher, viewer]) {
-    const { protocol, port } = await page.call('route');
-    assert.deepEqual({ protocol, port }, { protocol: 'tcp', port: apiPort }, `${page.name} uses the API's own port`);
-  }
-});
+for (const transport of ['udp', 'tcp']) {
+  scenario(`media flows over ${transport} alone`, async (stage) => {
+    const { publisher, viewer } = await recipe(stage, { candidates: transport });
+    const apiPort = Number(new URL(stage.emulator.baseUrl).port);
+    for (const page of [publisher, viewer]) {
+      const { protocol, port, type } = await page.call('route');
+      assert.deepEqual({ protocol, port }, { protocol: transport, port: apiPort }, `${page.name} uses the API's own port`);
+      assert.notEqual(type, 'relay');
+    }
+  });
+}
 
-for (const relay of ['udp', 'tcp']) {
+for (const relay of ['udp', 'tcp', 'tls']) {
   scenario(`pages that may only relay play media through TURN over ${relay}`, async (stage) => {
-    const publisher = await stage.page({ name: 'publisher', relay });
-    await publisher.call('publish', [
-      { trackName: 'mic', source: 'microphone' },
-      { trackName: 'cam', source: 'camera' },
-    ]);
-    const viewer = await stage.page({ name: 'viewer', relay });
-    const mids = await viewer.call('pull', tracksOf(publisher, 'mic', 'cam'));
-    await viewer.playing(mids);
+    const { publisher, viewer } = await recipe(stage, { relay, trusting: relay === 'tls' });
+    for (const page of [publisher, viewer]) {
+      const { type, relay: over } = await page.call('route');
+      assert.deepEqual({ type, over }, { type: 'relay', over: relay }, page.name);
+    }
   });
 }
