@@ -61,7 +61,7 @@ func TestCoverage(t *testing.T) {
 		}
 	}
 	for _, c := range conformance.Cases() {
-		if operations, ran := coverage().Calls(c.ID); !ran || len(operations) == 0 && !slices.Contains(outside, c.ID) {
+		if operations, ran := coverage().Calls(c.ID); !ran || len(operations) == 0 && !c.Observes && !slices.Contains(outside, c.ID) {
 			t.Errorf("case %s ran: %t; it calls no operation of openapi.yaml", c.ID, ran)
 		}
 	}

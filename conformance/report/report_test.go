@@ -39,7 +39,7 @@ func TestTextEndsWithTheCountAndSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"\n1 passed, 1 failed\n", "push       1       1               0             0", "turn       0       0               1             1",
+		"\n1 passed, 1 failed\n", "push       1       1         0               0             0", "turn       0       0         0               1             1",
 		"  1: needs TURN, and a token of another account\n     turn/out\n", "not finished when the run was ended: 1\n  turn/cut\n",
 		"  push/bad: The sentence of push/bad", "[contract 1.3, recorded: somebody recorded it at the real service]\n    - got 406, want 200\n",
 	} {
