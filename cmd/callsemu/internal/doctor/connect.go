@@ -13,9 +13,6 @@ import (
 	"syscall"
 )
 
-// realHost is the service's own name, which an emulator stands in for.
-const realHost = "rtc.live.cloudflare.com"
-
 // askConnect resolves the name and connects.
 func askConnect(ctx context.Context, p *patient) Result {
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", p.host)

@@ -89,7 +89,6 @@ type patient struct {
 	addrs  []netip.Addr // that host stands for
 	roots  *x509.CertPool
 	client *http.Client
-	plain  bool // HTTP is spoken
 
 	app, key account // as whom
 

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -339,24 +340,29 @@ func TestSilentServerIsGivenUp(t *testing.T) {
 func TestInterruptEndsIt(t *testing.T) {
 	e := run(t)
 	advertise(t, e, "127.0.0.1:9") // so that the ways of media would wait
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { // ends with Examine; the test waits for it
-		_, err := doctor.Examine(ctx, doctor.Config{URL: e.BaseURL(), Timeout: time.Hour}, func(r doctor.Result) {
-			if r.Name == "ice-servers" {
-				cancel()
+	for _, last := range []string{"connect", "ice-servers"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { // ends with Examine; the test waits for it
+			_, err := doctor.Examine(ctx, doctor.Config{URL: e.BaseURL(), Timeout: time.Hour}, func(r doctor.Result) {
+				if ctx.Err() != nil {
+					t.Errorf("told after the interrupt: %s", r)
+				}
+				if r.Name == last {
+					cancel()
+				}
+			})
+			ended <- err
+		}()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
 			}
-		})
-		ended <- err
-	}()
-	select {
-	case err := <-ended:
-		if err != context.Canceled {
-			t.Errorf("got %v", err)
+		case <-time.After(patience):
+			t.Fatal("it goes on")
 		}
-	case <-time.After(patience):
-		t.Fatal("it goes on")
 	}
 }
 

@@ -53,7 +53,7 @@ func candidatesOf(sdp string) (list []candidate) {
 func keepOnly(sdp string, use func(candidate) bool) string {
 	var kept strings.Builder
 	for line := range strings.Lines(sdp) {
-		if c, ok := candidateOf(line); strings.HasPrefix(line, "a=candidate:") && !(ok && use(c)) {
+		if c, ok := candidateOf(line); strings.HasPrefix(line, "a=candidate:") && (!ok || !use(c)) {
 			continue
 		}
 		kept.WriteString(line)
