@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help test check unit tls-test e2e tools build lint bench fuzz soak compose-test turn-abuse dataload adapterload clean
+.PHONY: help test check unit conformance-all conformance-table tls-test e2e tools build lint bench fuzz soak compose-test turn-abuse dataload adapterload clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,13 @@ check: ## gofmt and go vet
 unit: ## the Go tests with the race detector, and the account API with Cloudflare's Go SDK
 	CGO_ENABLED=1 $(GO) test -race ./...
 	cd conformance/sdk && CGO_ENABLED=1 $(GO) test -mod=mod -race ./... # a new dependency of ours is one of that module, too
+
+conformance-all: ## every conformance case in every configuration, and against the container
+	$(GO) test -count=1 -timeout 30m -run 'TestContract|TestConfigurations' ./conformance -args -all
+	scripts/compose-test.sh conformance
+
+conformance-table: ## write docs/conformance.md from a run against an emulator in dev mode
+	$(GO) run ./cmd/callsemu conformance --report docs/conformance.md
 
 tls-test: ## HTTPS with every client that is installed, as callsemu env tells them; what the CA is not good for
 	scripts/tls-test.sh

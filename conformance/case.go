@@ -80,6 +80,16 @@ type Case struct {
 	Run    func(ctx context.Context, t *T)
 }
 
+// Route is the way that the media of the suite's peers take.
+type Route string
+
+// The ways that media can take: any that ICE finds, ICE over TCP alone, or a relay of the target's TURN server alone.
+const (
+	AnyRoute Route = ""
+	OverTCP  Route = "tcp"
+	OverTURN Route = "turn"
+)
+
 // Target is a service to test.
 type Target struct {
 	BaseURL  string // with or without the /v1 at its end
@@ -88,6 +98,7 @@ type Target struct {
 	Endpoint Endpoint
 	Emulator bool // an emulator: EmulatorOnly cases apply
 	Has      []Need
+	Route    Route
 	HTTP     *http.Client      // nil means one of its own per case
 	Schema   *openapi.Document // nil loads it for every case
 	Coverage *Coverage         // what the cases do is collected there; nil collects nothing

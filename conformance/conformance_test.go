@@ -58,27 +58,112 @@ func TestContract(t *testing.T) {
 	run(t, target, given, conformance.Cases())
 }
 
-// TestContractInRealMode runs the cases that need an emulator which serves seeded apps only.
-func TestContractInRealMode(t *testing.T) {
-	target := inProcess(t, func(c *emulator.Config) {
+// configuration is an emulator, and a way to it.
+type configuration struct {
+	edit  func(*emulator.Config)
+	https bool
+	route conformance.Route
+	needs []conformance.Need // cases that need one of these are chosen as well
+	// fails are the cases that cannot pass there, by a part of their ids, with the reason.
+	fails map[string]string
+}
+
+// configurations are all but dev mode over HTTP, which TestContract is about.
+var configurations = map[string]configuration{
+	"real": {edit: func(c *emulator.Config) {
 		c.Mode = realMode
-		c.Accounts = map[string]string{"first": "first-token", "other": "other-token"}
-	})
-	target.OtherAccountToken = "other-token"
+		c.Accounts = map[string]string{"first": canary + "-first", "other": canary + "-other"}
+	}, needs: []conformance.Need{conformance.SeededApps, conformance.AccountAPI}},
+	"strict": {edit: func(c *emulator.Config) { c.Mode = strictMode }},
+	"https":  {https: true},
+	"tcp":    {route: conformance.OverTCP},
+	"turn":   {route: conformance.OverTURN},
+}
+
+// chosen are the cases that run in every configuration. With -all, all do.
+var chosen = []string{
+	"auth/secret", "http/cors", "session/new", "push/second", "push/repeated-name", "pull/batch", "pull/partial-failure", "pull/each-other",
+	"renegotiate/replay", "close/forced", "update/source", "simulcast/switch", "bidirectional/offered", "discover/new", "pull-offer/by-order",
+	"codec/one-each", "establish/offered", "delivery/fan-out", "flow/10-video-room", "account/app",
+}
+
+var all = flag.Bool("all", false, "run every case in every configuration")
+
+// TestConfigurations runs the chosen cases against emulators that are set up and reached otherwise.
+func TestConfigurations(t *testing.T) {
+	if _, given := targetOfEnvironment(); given {
+		t.Skip("the target is a given one")
+	}
+	for name := range configurations {
+		t.Run(name, func(t *testing.T) { testConfiguration(t, name) })
+	}
+}
+
+func testConfiguration(t *testing.T, name string) {
+	configuration := configurations[name]
+	edit := configuration.edit
+	if edit == nil {
+		edit = func(*emulator.Config) {}
+	}
+	inIt := func(t *testing.T) conformance.Target {
+		target, secure := inProcessWith(t, edit)
+		if configuration.https {
+			target.BaseURL = secure
+		}
+		target.Route = configuration.route
+		return target
+	}
+	target := inIt(t)
+	if name == "real" {
+		target.OtherAccountToken = canary + "-other"
+	}
 	target = probed(t, target)
-	if !target.Emulator || !slices.Contains(target.Has, conformance.SeededApps) || !slices.Contains(target.Has, conformance.TwoAccounts) {
+	if name == "real" && (!slices.Contains(target.Has, conformance.SeededApps) || !slices.Contains(target.Has, conformance.TwoAccounts)) {
 		t.Fatalf("the emulator in real mode is taken for %+v", target)
 	}
-	run(t, target, false, slices.DeleteFunc(conformance.Cases(), func(c conformance.Case) bool {
-		return !slices.Contains(c.Needs, conformance.SeededApps) && !slices.Contains(c.Needs, conformance.AccountAPI)
-	}))
+	runIn(t, target, inIt, slices.DeleteFunc(conformance.Cases(), func(c conformance.Case) bool { return !configuration.runs(c) }))
+}
+
+// runs says whether the case is to run in the configuration.
+func (c configuration) runs(one conformance.Case) bool {
+	for part := range c.fails {
+		if strings.Contains(one.ID, part) {
+			return false
+		}
+	}
+	return *all || slices.Contains(chosen, one.ID) || slices.ContainsFunc(one.Needs, func(n conformance.Need) bool { return slices.Contains(c.needs, n) })
+}
+
+func TestChosenCasesExist(t *testing.T) {
+	if len(chosen) != 20 {
+		t.Errorf("%d cases are chosen", len(chosen))
+	}
+	for _, id := range chosen {
+		caseByID(t, id)
+	}
+	for name, configuration := range configurations {
+		for part := range configuration.fails {
+			if !slices.ContainsFunc(conformance.Cases(), func(c conformance.Case) bool { return strings.Contains(c.ID, part) }) {
+				t.Errorf("%s: no case has %q in its id", name, part)
+			}
+		}
+	}
 }
 
 // run runs the cases as the suite plans them. Those that move the clock have an emulator each, unless the target is a given one.
 func run(t *testing.T, target conformance.Target, given bool, cases []conformance.Case) {
+	own := func(t *testing.T) conformance.Target { return inProcess(t, func(*emulator.Config) {}) }
+	if given {
+		own = nil
+	}
+	runIn(t, target, own, cases)
+}
+
+// runIn is run with what makes an emulator; nil for a given target.
+func runIn(t *testing.T, target conformance.Target, own func(*testing.T) conformance.Target, cases []conformance.Case) {
 	suite := conformance.Suite{Target: target, Cases: cases}
-	if !given {
-		suite.Own = ownOf(t)
+	if own != nil {
+		suite.Own = func(context.Context) (conformance.Target, func(), error) { return own(t), func() {}, nil }
 	}
 	for _, p := range suite.Plan() {
 		if p.Lacks != nil {
@@ -92,11 +177,11 @@ func run(t *testing.T, target conformance.Target, given bool, cases []conformanc
 				t.Logf("waits for timeouts of %s", p.Waits)
 			}
 			suite := suite
-			if suite.Own != nil {
-				suite.Own = ownOf(t)
+			if own != nil { // it ends with this test
+				suite.Own = func(context.Context) (conformance.Target, func(), error) { return own(t), func() {}, nil }
 			}
 			result := suite.Do(t.Context(), p)
-			if !given {
+			if own != nil {
 				checkObservations(t, p.Case, result)
 			}
 			if result.Passed() {
@@ -119,13 +204,6 @@ func checkObservations(t *testing.T, c conformance.Case, result conformance.Resu
 	}
 	if c.Observes != (len(names) > 0) {
 		t.Errorf("%d observations", len(names))
-	}
-}
-
-// ownOf makes an emulator that ends with the test.
-func ownOf(t *testing.T) func(context.Context) (conformance.Target, func(), error) {
-	return func(context.Context) (conformance.Target, func(), error) {
-		return inProcess(t, func(*emulator.Config) {}), func() {}, nil
 	}
 }
 
@@ -228,11 +306,20 @@ func ask(t *testing.T, url, token string, into any) {
 	}
 }
 
-// realMode is session.ModeReal: of the emulator's packages this file imports emulator alone. Were it wrong, the probe
-// would tell.
-const realMode = 1
+// These are session.ModeReal and session.ModeStrict: of the emulator's packages this file imports emulator alone. Were they wrong,
+// the probe would tell, and the cases that strict mode fails.
+const (
+	realMode   = 1
+	strictMode = 2
+)
 
 func inProcess(t *testing.T, edit func(*emulator.Config)) conformance.Target {
+	target, _ := inProcessWith(t, edit)
+	return target
+}
+
+// inProcessWith is inProcess, and gives the base URL of HTTPS as well.
+func inProcessWith(t *testing.T, edit func(*emulator.Config)) (target conformance.Target, secure string) {
 	log := &secretless{t: t}
 	e := emulator.RunT(quiet{t}, func(c *emulator.Config) {
 		c.STUN = "127.0.0.1:0"
@@ -245,7 +332,7 @@ func inProcess(t *testing.T, edit func(*emulator.Config)) conformance.Target {
 	roots.AppendCertsFromPEM(e.CA())
 	return conformance.Target{BaseURL: e.BaseURL(), AppID: e.AppID(), Secret: e.Secret(),
 		TURNKeyID: e.TURNKeyID(), TURNKeyToken: e.TURNKeyToken(), TLSRoots: roots, Coverage: coverage(),
-		AccountID: e.AccountID(), AccountToken: e.AccountToken()}
+		AccountID: e.AccountID(), AccountToken: e.AccountToken()}, e.HTTPSURLs()[0]
 }
 
 // canary is every seeded secret.

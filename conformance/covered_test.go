@@ -42,7 +42,7 @@ func TestCoverage(t *testing.T) {
 	missing := slices.ContainsFunc(conformance.Cases(), func(c conformance.Case) bool { _, ran := coverage().Calls(c.ID); return !ran })
 	if missing {
 		t.Run("dev", TestContract)
-		t.Run("real", TestContractInRealMode)
+		t.Run("real", func(t *testing.T) { testConfiguration(t, "real") })
 	}
 	needed := map[string]bool{}
 	for _, demand := range conformance.Demands(loadSchema(t)) {

@@ -2,9 +2,10 @@
 // to a base URL and knows nothing of what is behind it.
 //
 // A [Case] is a value: an id, the sentence it proves, the section of docs/contract.md that says so, how sure that
-// section is, and a function. [Cases] lists them all; [Run] runs one against a [Target]. The cases live in ordinary
-// files, so that a program can carry them; conformance_test.go runs them against an emulator of its own, or against
-// the target that CALLS_BASE_URL, CALLS_APP_ID and CALLS_APP_SECRET name.
+// section is, and a function. [Cases] lists them all; [Run] runs one against a [Target], and its [Result] has every exchange, without
+// secrets. A [Suite] plans what runs beside what. The command callsemu conformance runs that plan and reports by conformance/report;
+// conformance_test.go runs it as subtests, against emulators of its own, or against the target that CALLS_BASE_URL, CALLS_APP_ID
+// and CALLS_APP_SECRET name. README.md tells users.
 //
 // Adapters need a WebSocket endpoint that the target can reach. The suite brings its own. For a target that is not an emulator on
 // this machine, CALLS_ENDPOINT_URL is a public URL (of a tunnel, say) that leads to CALLS_ENDPOINT_LISTEN; without it those cases
@@ -16,7 +17,8 @@
 // # Ownership
 //
 // Run owns everything that a case makes: the case registers it with T.Cleanup, and Run ends it, newest first, before it
-// returns. A case runs in one goroutine; T may be used from that goroutine only.
+// returns. A case runs in one goroutine; T may be used from that goroutine only. Suite.Run owns the goroutines of the cases and returns when
+// the last has ended.
 //
 // # What it does not do
 //

@@ -27,10 +27,27 @@ func (t *T) client(ctx context.Context, cfg sfutest.Config) *client {
 }
 
 func (t *T) peer(cfg sfutest.Config) *sfutest.Peer {
-	peer, err := sfutest.NewPeer(cfg)
+	peer, err := sfutest.NewPeer(t.routed(cfg))
 	t.Must(err)
 	t.Cleanup(func() { t.Must(peer.Close()) })
 	return peer
+}
+
+// routed is the configuration for the target's route. One that says how it connects stays as it is.
+func (t *T) routed(cfg sfutest.Config) sfutest.Config {
+	if cfg.ICEServers != nil || cfg.Lite || cfg.Net != nil {
+		return cfg
+	}
+	switch t.target.Route {
+	case OverTCP:
+		cfg.TCPOnly = true
+	case OverTURN:
+		ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+		defer cancel()
+		relay := t.relayed(t.issue(ctx, 600), "udp")
+		cfg.ICEServers, cfg.RelayOnly, cfg.Gather = relay.ICEServers, relay.RelayOnly, relay.Gather
+	}
+	return cfg
 }
 
 // named is a track to push.

@@ -86,7 +86,7 @@ func (s Suite) Do(ctx context.Context, p Planned) Result {
 			return Result{Failures: []string{fmt.Sprintf("a target of its own: %v", err)}}
 		}
 		defer end()
-		own.Emulator, own.Has, own.Schema = target.Emulator, target.Has, target.Schema
+		own.Emulator, own.Has, own.Schema, own.Route = target.Emulator, target.Has, target.Schema, target.Route
 		target = own
 	}
 	return Run(ctx, p.Case, target)

@@ -5,6 +5,8 @@
 #
 # It uses the Docker engine that is running. Where there is none it installs Debian's (as root), starts one in a
 # network namespace of its own, so that the machine's interfaces and firewall stay as they are, and stops it at the end.
+#
+# compose-test.sh conformance   runs the conformance suite against the container, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +15,7 @@ health_wait=60  # seconds until the container is healthy
 pull_wait=300   # seconds for the base image
 base_image=$(awk '$1 == "FROM" { print $2; exit }' Dockerfile)
 project=callsemu-test
+what=${1:-media}
 work=${COMPOSE_TEST_WORK:-}
 compose=()
 publisher=
@@ -77,8 +80,8 @@ own_engine() {
 			--host "$DOCKER_HOST" --storage-driver vfs >"$1/dockerd.log" 2>&1 &
 		engine=$!
 		trap "kill $engine; wait $engine" EXIT
-		scripts/compose-test.sh
-	' bash "$work" && status=0 || status=$?
+		scripts/compose-test.sh "$2"
+	' bash "$work" "$what" && status=0 || status=$?
 	rm -rf "$work"
 	exit "$status"
 }
@@ -200,6 +203,14 @@ same_ca() {
 	docker exec "$container" /callsemu ca | cmp - "$work/ca.pem"
 }
 
+# conformance runs every case from outside. Adapters find the suite's endpoint by the name that the compose file gives this machine.
+conformance() {
+	CGO_ENABLED=0 go build -o "$work/callsemu" ./cmd/callsemu &&
+		"$work/callsemu" conformance --base-url http://127.0.0.1:1473/v1 --app-id conformance --app-secret conformance \
+			--turn-key-id conformance --turn-key-token conformance \
+			--endpoint-url ws://host.docker.internal:9473 --endpoint-listen 0.0.0.0:9473
+}
+
 # try_compose COMPOSE...: one implementation of compose, from up to down.
 try_compose() {
 	log "--- $*"
@@ -207,6 +218,11 @@ try_compose() {
 	"$@" -p "$project" up -d --no-build
 	container=$("$@" -p "$project" ps -q callsemu)
 	step "$1: the container's health check passes" wait_for "$health_wait" healthy
+	if [ "$what" = conformance ]; then
+		step "$1: the conformance suite" conformance
+		end_compose
+		return
+	fi
 	step "$1: ports are published on 127.0.0.1 only" published_on_loopback_only
 
 	"$work/peer/composepeer" publish -only 127.0.0.1 >"$work/session" 2>"$work/publisher.log" &
@@ -240,10 +256,16 @@ try_compose() {
 	fi
 	step "$1: a new container has the same CA" same_ca
 	step "$1: SIGTERM ends the container with status 0" stops_cleanly
+	end_compose
+}
 
+# end_compose says what there is to say of failures, and takes all down.
+end_compose() {
 	if [ "$failed" -gt 0 ]; then
-		log "--- the publisher said"
-		cat "$work/publisher.log" >&2
+		if [ -e "$work/publisher.log" ]; then
+			log "--- the publisher said"
+			cat "$work/publisher.log" >&2
+		fi
 		log "--- the container said"
 		docker logs --tail 40 "$container" >&2
 	fi

@@ -19,28 +19,31 @@ import (
 
 // conformanceCommand tests a target against the contract. Its variables are the ones that `go test ./conformance` reads.
 type conformanceCommand struct {
-	BaseURL   string `name:"base-url" env:"CALLS_BASE_URL" placeholder:"URL" group:"target" help:"The target, such as https://rtc.live.cloudflare.com/v1. Without it, an emulator that is started for the run."`
-	AppID     string `name:"app-id" env:"CALLS_APP_ID" placeholder:"ID" group:"target" help:"The app that is used there."`
-	AppSecret string `name:"app-secret" env:"CALLS_APP_SECRET" placeholder:"SECRET" group:"target" help:"Its secret. Better given by the variable, since others see a process's flags."`
+	BaseURL   string `name:"base-url" env:"CALLS_BASE_URL" placeholder:"URL" group:"Target" help:"The target, such as https://rtc.live.cloudflare.com/v1. Without it, an emulator that is started for the run."`
+	AppID     string `name:"app-id" env:"CALLS_APP_ID" placeholder:"ID" group:"Target" help:"The app that is used there."`
+	AppSecret string `name:"app-secret" env:"CALLS_APP_SECRET" placeholder:"SECRET" group:"Target" help:"Its secret. Better given by the variable, since others see a process's flags."`
 
-	TURNKeyID    string `name:"turn-key-id" env:"CALLS_TURN_KEY_ID" placeholder:"ID" group:"target" help:"A TURN key; without it the cases about TURN are left out."`
-	TURNKeyToken string `name:"turn-key-token" env:"CALLS_TURN_KEY_TOKEN" placeholder:"TOKEN" group:"target" help:"Its API token."`
+	TURNKeyID    string `name:"turn-key-id" env:"CALLS_TURN_KEY_ID" placeholder:"ID" group:"Target" help:"A TURN key; without it the cases about TURN are left out."`
+	TURNKeyToken string `name:"turn-key-token" env:"CALLS_TURN_KEY_TOKEN" placeholder:"TOKEN" group:"Target" help:"Its API token."`
 
-	AccountURL        string `name:"account-url" env:"CALLS_ACCOUNT_URL" placeholder:"URL" group:"target" help:"The account API, such as https://api.cloudflare.com/client/v4; without it, that of an emulator at --base-url."`
-	AccountID         string `name:"account-id" env:"CALLS_ACCOUNT_ID" placeholder:"ID" group:"target" help:"The account in which apps and TURN keys are made and deleted; without it those cases are left out."`
-	AccountToken      string `name:"account-token" env:"CALLS_ACCOUNT_TOKEN" placeholder:"TOKEN" group:"target" help:"An API token of it."`
-	OtherAccountToken string `name:"other-account-token" env:"CALLS_OTHER_ACCOUNT_TOKEN" placeholder:"TOKEN" group:"target" help:"An API token of another account, for the case that it is refused."`
+	AccountURL        string `name:"account-url" env:"CALLS_ACCOUNT_URL" placeholder:"URL" group:"Target" help:"The account API, such as https://api.cloudflare.com/client/v4; without it, that of an emulator at --base-url."`
+	AccountID         string `name:"account-id" env:"CALLS_ACCOUNT_ID" placeholder:"ID" group:"Target" help:"The account in which apps and TURN keys are made and deleted; without it those cases are left out."`
+	AccountToken      string `name:"account-token" env:"CALLS_ACCOUNT_TOKEN" placeholder:"TOKEN" group:"Target" help:"An API token of it."`
+	OtherAccountToken string `name:"other-account-token" env:"CALLS_OTHER_ACCOUNT_TOKEN" placeholder:"TOKEN" group:"Target" help:"An API token of another account, for the case that it is refused."`
 
-	EndpointURL    string `name:"endpoint-url" env:"CALLS_ENDPOINT_URL" placeholder:"URL" group:"target" help:"A public wss:// URL that leads to --endpoint-listen, for WebSocket adapters; a target on this machine needs none."`
-	EndpointListen string `name:"endpoint-listen" env:"CALLS_ENDPOINT_LISTEN" placeholder:"IP:PORT" group:"target" help:"Where the suite's own WebSocket server listens."`
-	CAFile         string `name:"ca-file" env:"CALLS_CA_FILE" placeholder:"FILE" group:"target" help:"CAs in PEM to trust for HTTPS and TURN over TLS, instead of the system's."`
+	EndpointURL    string `name:"endpoint-url" env:"CALLS_ENDPOINT_URL" placeholder:"URL" group:"Target" help:"A public wss:// URL that leads to --endpoint-listen, for WebSocket adapters; a target on this machine needs none."`
+	EndpointListen string `name:"endpoint-listen" env:"CALLS_ENDPOINT_LISTEN" placeholder:"IP:PORT" group:"Target" help:"Where the suite's own WebSocket server listens."`
+	CAFile         string `name:"ca-file" env:"CALLS_CA_FILE" placeholder:"FILE" group:"Target" help:"CAs in PEM to trust for HTTPS and TURN over TLS, instead of the system's."`
 
-	Mode string `default:"dev" enum:"dev,real,strict" group:"target" help:"The mode of the emulator that is started without --base-url."`
+	Mode  string `default:"dev" enum:"dev,real,strict" group:"Target" help:"The mode of the emulator that is started without --base-url."`
+	HTTPS bool   `name:"https" group:"Target" help:"Call that emulator over HTTPS."`
+
+	Route string `default:"any" enum:"any,tcp,turn" help:"The way of the media: any that ICE finds, tcp for ICE over TCP alone, turn for a relay of the target's TURN server alone. Cases that are about another way may fail then."`
 
 	Only     string        `name:"run" placeholder:"PATTERN" help:"Run only cases whose id (area/name) this regular expression matches somewhere."`
-	Parallel int           `default:"12" placeholder:"N" help:"How many cases run beside each other. As many more wait for timeouts of the service."`
+	Parallel int           `default:"12" placeholder:"N" help:"How many cases run beside each other, 12 if it is not given. As many more wait for timeouts of the service."`
 	Timeout  time.Duration `default:"30m" help:"When to end the run; what is not finished then counts neither as passed nor as failed."`
-	Report   []string      `placeholder:"FILE" help:"Write a report: .html for people, .json for programs, .xml (JUnit) for CI. Repeatable."`
+	Report   []string      `placeholder:"FILE" help:"Write a report: .html for people, .json for programs, .xml (JUnit) for CI, .md for a table of all behaviours. Repeatable."`
 }
 
 // errNotPassed makes the exit status 1 after all has been said.
@@ -114,6 +117,9 @@ func (c *conformanceCommand) aim(ctx context.Context, suite *conformance.Suite) 
 	if err != nil {
 		return end, err
 	}
+	if c.Route != "any" {
+		target.Route = conformance.Route(c.Route)
+	}
 	if suite.Target, err = conformance.Probe(ctx, target); err != nil {
 		err = fmt.Errorf("--base-url %s: %w", target.BaseURL, err)
 	} else {
@@ -179,7 +185,11 @@ func (c *conformanceCommand) own(ctx context.Context) (conformance.Target, func(
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(e.CA())
-	return conformance.Target{BaseURL: e.BaseURL(), AppID: e.AppID(), Secret: e.Secret(), TURNKeyID: e.TURNKeyID(), TURNKeyToken: e.TURNKeyToken(),
+	baseURL := e.BaseURL()
+	if c.HTTPS {
+		baseURL = e.HTTPSURLs()[0]
+	}
+	return conformance.Target{BaseURL: baseURL, AppID: e.AppID(), Secret: e.Secret(), TURNKeyID: e.TURNKeyID(), TURNKeyToken: e.TURNKeyToken(),
 		AccountID: e.AccountID(), AccountToken: e.AccountToken(), TLSRoots: roots}, end, nil
 }
 

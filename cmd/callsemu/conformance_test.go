@@ -10,7 +10,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/callsemu/callsemu/conformance"
+	"github.com/callsemu/callsemu/conformance/report"
 	"github.com/callsemu/callsemu/emulator"
 	"github.com/callsemu/callsemu/emulator/session"
 )
@@ -153,4 +156,46 @@ func fileText(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// TestTheTableIsNotStale compares docs/conformance.md with the cases: as they would be written if all that apply in dev mode passed.
+func TestTheTableIsNotStale(t *testing.T) {
+	table, err := os.ReadFile("../../docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := regexp.MustCompile("` \\| (\\d{4}-\\d\\d-\\d\\d) \\|\n").FindSubmatch(table)
+	if day == nil {
+		t.Fatal("docs/conformance.md has no row with a date")
+	}
+	r := conformance.Report{Emulator: true}
+	if r.Begun, err = time.Parse("2006-01-02", string(day[1])); err != nil {
+		t.Fatal(err)
+	}
+	var suite conformance.Suite
+	end, err := (&conformanceCommand{Mode: "dev", Route: "any"}).aim(t.Context(), &suite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	for _, p := range suite.Plan() {
+		o := conformance.Outcome{Planned: p, Status: conformance.Passed}
+		switch {
+		case p.Lacks != nil:
+			o.Status = conformance.NotApplicable
+		case p.Case.Observes:
+			o.Status = conformance.Observed
+		}
+		r.Outcomes = append(r.Outcomes, o)
+	}
+	var want strings.Builder
+	if err := report.Markdown(&want, r); err != nil {
+		t.Fatal(err)
+	}
+	have, wanted := strings.Split(string(table), "\n"), strings.Split(want.String(), "\n")
+	for i := range max(len(have), len(wanted)) {
+		if i >= len(have) || i >= len(wanted) || have[i] != wanted[i] {
+			t.Fatalf("docs/conformance.md is stale from line %d on; make conformance-table writes it", i+1)
+		}
+	}
 }

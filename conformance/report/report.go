@@ -11,13 +11,13 @@ import (
 )
 
 // writers are the formats of files, by extension.
-var writers = map[string]func(io.Writer, conformance.Report) error{".xml": JUnit, ".json": JSON, ".html": HTML}
+var writers = map[string]func(io.Writer, conformance.Report) error{".xml": JUnit, ".json": JSON, ".html": HTML, ".md": Markdown}
 
 // ForFile is what writes the format of a file's name.
 func ForFile(name string) (func(io.Writer, conformance.Report) error, error) {
 	write, known := writers[strings.ToLower(filepath.Ext(name))]
 	if !known {
-		return nil, fmt.Errorf("%s: no format of that name; end it in .html, .json or .xml (JUnit)", name)
+		return nil, fmt.Errorf("%s: no format of that name; end it in .html, .json, .xml (JUnit) or .md", name)
 	}
 	return write, nil
 }

@@ -154,7 +154,7 @@ func TestThePageStandsAloneAndBeginsWithWhatFailed(t *testing.T) {
 }
 
 func TestTheFormatIsThatOfTheName(t *testing.T) {
-	for name, good := range map[string]bool{"a.xml": true, "a/b.JSON": true, "c.html": true, "d.pdf": false, "html": false} {
+	for name, good := range map[string]bool{"a.xml": true, "a/b.JSON": true, "c.html": true, "c.md": true, "d.pdf": false, "html": false} {
 		if write, err := report.ForFile(name); (err == nil) != good || (write != nil) != good {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -169,6 +169,22 @@ func TestMarksAreExplained(t *testing.T) {
 		var b strings.Builder
 		if err := report.Text(&b, r); err != nil || strings.Contains(b.String(), string(mark)+": ]") {
 			t.Errorf("%s: %s", mark, b.String())
+		}
+	}
+}
+
+func TestTheTableHasARowForEachCase(t *testing.T) {
+	var b strings.Builder
+	if err := report.Markdown(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"4 cases: 1 passed, 0 observed, 1 failed, 1 not applicable.", "| recorded | somebody recorded it at the real service | 4 |", "## turn\n",
+		"| The sentence of push/good with &lt;b> & \"quotes\". | passed | recorded | 1.3 | `push/good` | 2026-01-02 |\n",
+		" | not applicable: needs TURN, and a token of another account | recorded | 1.3 | `turn/out` | 2026-01-02 |\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
 		}
 	}
 }
