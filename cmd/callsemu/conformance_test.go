@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -74,6 +75,37 @@ func conformanceTimesOut(t *testing.T, binary string) {
 	got := runToEnd(t, binary, nil, "conformance", "--base-url="+server.URL, "--app-id=app", "--app-secret=the-secret", "--run=^auth/secret$", "--timeout=1s")
 	if got.status != 1 || lastLine(got.stdout) != "0 passed, 0 failed" || !strings.Contains(got.stdout, "not finished when the run was ended: 1\n  auth/secret") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func conformanceIsInterrupted(t *testing.T, binary string) {
+	asked := make(chan struct{}, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "Bearer wrong" {
+			asked <- struct{}{}
+			<-r.Context().Done()
+		}
+	}))
+	defer server.Close()
+	page := filepath.Join(t.TempDir(), "r.html")
+	cmd := exec.CommandContext(t.Context(), binary, "conformance", "--base-url="+server.URL, "--app-id=app", "--app-secret=the-secret", "--run=^auth/secret$", "--report="+page)
+	cmd.Env = environment(t, nil)
+	var stdout strings.Builder
+	cmd.Stdout = &stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-asked:
+	case <-time.After(patience):
+		t.Error("the case never calls")
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait()
+	if cmd.ProcessState.ExitCode() != 1 || lastLine(stdout.String()) != "0 passed, 0 failed" || !strings.Contains(fileText(t, page), "The run was ended before this case was over") {
+		t.Errorf("status %d: %s", cmd.ProcessState.ExitCode(), stdout.String())
 	}
 }
 
