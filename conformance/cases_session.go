@@ -109,7 +109,13 @@ func sessionFresh(ctx context.Context, t *T) {
 }
 
 func sessionUnknown(ctx context.Context, t *T) {
-	for _, c := range everyCall() {
+	const sdp = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:none\r\n"
+	path := "/sessions/" + strings.Repeat("0", 32)
+	for _, c := range append(everyCall(),
+		call{Method: http.MethodPost, Path: path + "/tracks/new", Body: tracksBody{offerOf(sdp), []trackItem{local("0", "x")}}},
+		call{Method: http.MethodPost, Path: path + "/tracks/new", Body: tracksBody{offerOf(sdp), []trackItem{remote(nobody, "x")}}},
+		call{Method: http.MethodPut, Path: path + "/tracks/close", Body: closeBody{mids("0"), offerOf(sdp), false}},
+	) {
 		if !c.ofSession() {
 			continue
 		}
