@@ -45,8 +45,10 @@ tools: ## install or name what the tests need (C compiler, Node.js, browsers, ff
 build: ## a static binary: bin/callsemu
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/callsemu ./cmd/callsemu
 
-lint: ## golangci-lint, and shellcheck where it is installed
+lint: ## golangci-lint, redocly for openapi/, and shellcheck where it is installed
+	scripts/tools.sh node
 	$(GO) run $(GOLANGCI) run ./...
+	cd e2e && npm ci --no-audit --no-fund && npm run lint
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run scripts/*.sh; \
 	else echo "shellcheck is not installed: shell scripts were not checked"; fi
 
