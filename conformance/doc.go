@@ -14,6 +14,13 @@
 // Every response, and every request that a case means to be valid, is checked against openapi/openapi.yaml. A request
 // meant to be malformed must be refused by the schema as well, or the case says why the schema cannot see the fault.
 //
+// # Coverage
+//
+// A [Coverage] collects what cases really send and see. TestCoverage fails for what openapi.yaml has and no case brings about:
+// an operation, a status, an error code, a field or a value in a request that succeeds. Errors that only trouble of the service
+// makes are made by rules for faults (cases_faults.go). [Fields] lists every field of every request; each row is a case that
+// tries six faults of the field. testdata/rules.tsv names the cases of each row and each point of docs/contract.md.
+//
 // # Ownership
 //
 // Run owns everything that a case makes: the case registers it with T.Cleanup, and Run ends it, newest first, before it
