@@ -69,7 +69,7 @@ func (t *T) account(ctx context.Context, c accountCall) *accountExchange {
 		request.Header.Set(name, value)
 	}
 	if !c.Unlisted && t.schema != nil {
-		t.called[operationID(t.schema, c.Method, path)] = true
+		t.called[OperationID(t.schema, c.Method, path)] = true
 		t.compareRequest(c.Method+" "+path, t.schema.ValidateRequest(c.Method, path, request.Header, body), c.Malformed, c.Blind)
 	}
 	a, err := t.send(request, body)

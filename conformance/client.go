@@ -149,8 +149,8 @@ func (t *T) schemaPath(c call) string {
 	return t.path(c)
 }
 
-// operationID is the operationId of a call, "" for one that openapi.yaml does not have.
-func operationID(schema *openapi.Document, method, path string) string {
+// OperationID is the operationId of a call, "" for one that openapi.yaml does not have.
+func OperationID(schema *openapi.Document, method, path string) string {
 	for template, item := range schema.Spec().Paths.Map() {
 		if op := item.GetOperation(method); op != nil && matches(template, path) {
 			return op.OperationID
@@ -184,7 +184,7 @@ func (t *T) checkRequest(c call, request *http.Request, body []byte) {
 	if c.Unlisted || c.Stream != nil || t.schema == nil {
 		return
 	}
-	t.called[operationID(t.schema, c.Method, t.path(c))] = true
+	t.called[OperationID(t.schema, c.Method, t.path(c))] = true
 	t.compareRequest(c.Method+" "+c.Path, t.schema.ValidateRequest(c.Method, t.schemaPath(c), request.Header, body), c.Malformed, c.Blind)
 }
 

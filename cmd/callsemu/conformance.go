@@ -49,33 +49,38 @@ type conformanceCommand struct {
 // errNotPassed makes the exit status 1 after all has been said.
 var errNotPassed = errors.New("not every case passed")
 
-// Run runs the cases; the summary goes to stdout, progress to stderr.
-func (c *conformanceCommand) Run(ctx context.Context, out streams) error {
+// run runs the cases and writes the reports; progress goes to stderr.
+func (c *conformanceCommand) run(ctx context.Context, out streams) (result conformance.Report, err error) {
 	suite, err := c.suite()
 	if err != nil {
-		return err
+		return result, err
 	}
 	files, err := c.openReports()
 	if err != nil {
-		return err
+		return result, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	end, err := c.aim(ctx, &suite)
 	if err != nil {
-		return err
+		return result, err
 	}
 	defer end()
 	tell := progressTo(out.stderr)
 	tell.announce(suite)
-	result := suite.Run(ctx, tell.event)
+	result = suite.Run(ctx, tell.event)
 	tell.end()
 	for _, file := range files {
 		if err := file.write(result); err != nil {
-			return err
+			return result, err
 		}
 		_, _ = fmt.Fprintln(out.stderr, "report: "+file.Name())
 	}
+	return result, nil
+}
+
+// summary writes the summary to stdout; its error is errNotPassed unless every case passed.
+func summary(out streams, result conformance.Report) error {
 	if err := report.Text(out.stdout, result); err != nil {
 		return err
 	}

@@ -18,14 +18,14 @@ import (
 
 // commandLine is the whole command line.
 type commandLine struct {
-	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the emulator; the same as no sub-command."`
-	Wait        waitCommand        `cmd:"" help:"Wait until an emulator is ready for media."`
-	Doctor      doctorCommand      `cmd:"" help:"Connect as a client would, over each transport, and say what works, what does not and what to change."`
-	CA          caCommand          `cmd:"" name:"ca" help:"Print the CA that clients trust for HTTPS; make it if there is none."`
-	Conformance conformanceCommand `cmd:"" help:"Test a target against the contract: an emulator, or the real service with your credentials."`
-	Env         envCommand         `cmd:"" help:"Print what Node, Go, Python, Java, curl, Chromium and workerd need for HTTPS."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Status 0 if the emulator in this container is ready, for HEALTHCHECK."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Serve       serveCommand        `cmd:"" default:"withargs" help:"Run the emulator; the same as no sub-command."`
+	Wait        waitCommand         `cmd:"" help:"Wait until an emulator is ready for media."`
+	Doctor      doctorCommand       `cmd:"" help:"Connect as a client would, over each transport, and say what works, what does not and what to change."`
+	CA          caCommand           `cmd:"" name:"ca" help:"Print the CA that clients trust for HTTPS; make it if there is none."`
+	Conformance conformanceCommands `cmd:"" help:"Test a target against the contract: an emulator, or the real service with your credentials."`
+	Env         envCommand          `cmd:"" help:"Print what Node, Go, Python, Java, curl, Chromium and workerd need for HTTPS."`
+	Healthcheck healthcheckCommand  `cmd:"" help:"Status 0 if the emulator in this container is ready, for HEALTHCHECK."`
+	Version     versionCommand      `cmd:"" help:"Print the version."`
 }
 
 // settings is the one table of what can be set. Every row is a flag and an environment variable.

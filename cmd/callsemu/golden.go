@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+
+	"github.com/callsemu/callsemu/conformance/golden"
+)
+
+// conformanceCommands tests a target, or says from such a test what the emulator must change.
+type conformanceCommands struct {
+	Test  testCommand  `cmd:"" default:"withargs" help:"Run the cases; the same as no sub-command."`
+	Drift driftCommand `cmd:"" help:"What the emulator must change to be like a recorded target."`
+}
+
+// testCommand runs the cases, and may write what the target did or compare it.
+type testCommand struct {
+	conformanceCommand
+	Record  string `placeholder:"FILE" help:"Write what the target did: statuses, bodies, SDP and observations, without what is of this run alone. JSON, for --compare and drift."`
+	Compare string `placeholder:"FILE" help:"Show where the target differs from what --record wrote, case by case. The exit status is 1 if it does, whatever passed or failed."`
+}
+
+// Run is the default command.
+func (c *testCommand) Run(ctx context.Context, out streams) error {
+	record, err := readRecord("--compare", c.Compare)
+	if err != nil {
+		return err
+	}
+	file := os.Stdout // unused without a name
+	if c.Record != "" {
+		if file, err = os.Create(c.Record); err != nil {
+			return fmt.Errorf("--record %w", err)
+		}
+	}
+	result, err := c.run(ctx, out)
+	if err != nil {
+		return err
+	}
+	transcript := golden.Of(result)
+	if c.Record != "" {
+		if err := errors.Join(transcript.Write(file), file.Close()); err != nil {
+			return fmt.Errorf("--record %w", err)
+		}
+		_, _ = fmt.Fprintln(out.stderr, "record: "+c.Record)
+	}
+	if c.Compare == "" {
+		return summary(out, result)
+	}
+	if err := summary(out, result); err != nil && !errors.Is(err, errNotPassed) {
+		return err
+	}
+	comparison := golden.Compare(record, transcript, c.chosen())
+	if _, err := fmt.Fprintf(out.stdout, "\ncompared with %s:\n\n", c.Compare); err != nil {
+		return err
+	}
+	if err := comparison.Words(out.stdout); err != nil {
+		return err
+	}
+	if len(comparison.Differences) > 0 {
+		return errNotPassed
+	}
+	return nil
+}
+
+// chosen says which cases of a record the pattern of --run leaves.
+func (c *conformanceCommand) chosen() func(id string) bool {
+	pattern, err := regexp.Compile(c.Only)
+	if err != nil {
+		return nil // not so: the suite has refused it
+	}
+	return pattern.MatchString
+}
+
+// readRecord reads a transcript; without a name there is none.
+func readRecord(flag, name string) (golden.Transcript, error) {
+	if name == "" {
+		return golden.Transcript{}, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return golden.Transcript{}, fmt.Errorf("%s %w; callsemu conformance --record %s writes one", flag, err, name)
+	}
+	defer func() { _ = file.Close() }() // it was read
+	t, err := golden.Read(file)
+	if err != nil {
+		return t, fmt.Errorf("%s %s: %w", flag, name, err)
+	}
+	return t, nil
+}

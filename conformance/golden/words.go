@@ -1,0 +1,92 @@
+package golden
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Words writes the comparison, case by case. Differences that are alike in several steps of a case stand once.
+func (c Comparison) Words(w io.Writer) error {
+	var b strings.Builder
+	last := ""
+	said := map[string]bool{}
+	for i, d := range c.Differences {
+		if d.ID != last || i == 0 {
+			last, said = d.ID, map[string]bool{}
+			fmt.Fprintf(&b, "%s [contract %s, %s], %s\n", d.ID, d.Section, d.Mark, d.Case.Outcome)
+		}
+		if key := unnumbered(d.Call + d.What + d.Was + d.Is); !said[key] {
+			said[key] = true
+			fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(d.String(), "\n", "\n    "))
+		}
+	}
+	if len(c.Differences) > 0 {
+		fmt.Fprintln(&b)
+	}
+	c.incomparable(&b)
+	fmt.Fprintf(&b, "%d cases compared, %d differences\n", c.Compared, len(c.Differences))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// incomparable groups the cases that were not compared by the reason.
+func (c Comparison) incomparable(b *strings.Builder) {
+	by := map[string][]string{}
+	for _, id := range slices.Sorted(maps.Keys(c.Incomparable)) {
+		why := c.Incomparable[id]
+		by[why] = append(by[why], id)
+	}
+	for _, why := range slices.Sorted(maps.Keys(by)) {
+		fmt.Fprintf(b, "%d not compared, %s: %s\n", len(by[why]), why, strings.Join(by[why], ", "))
+	}
+}
+
+// Group is a difference with all places where it shows.
+type Group struct {
+	Difference          // the first one
+	Cases      []string // ids
+	Times      int
+}
+
+// Groups puts together what is the same difference of the same kind of call, and sorts: the heaviest kind first (see Kind), then
+// what the surest cases show (doc before recorded, seen and inferred), then what shows most often.
+func (c Comparison) Groups() []Group {
+	var groups []Group
+	index := map[string]int{}
+	for _, d := range c.Differences {
+		key := fmt.Sprint(d.Kind, unnumbered(d.Call), d.What, unnumbered(d.Was), unnumbered(d.Is))
+		if d.Kind == Seen || d.Kind == MissingCase || d.Kind == Outcome {
+			key = d.ID + key // the name of an observation is the case's own
+		}
+		i, known := index[key]
+		if !known {
+			i = len(groups)
+			index[key] = i
+			groups = append(groups, Group{Difference: d})
+		}
+		g := &groups[i]
+		g.Times++
+		if !slices.Contains(g.Cases, d.ID) {
+			g.Cases = append(g.Cases, d.ID)
+		}
+		if sureness(d) < sureness(g.Difference) {
+			g.Difference = d
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b Group) int {
+		for _, order := range []int{int(a.Kind) - int(b.Kind), sureness(a.Difference) - sureness(b.Difference), b.Times - a.Times} {
+			if order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
+	return groups
+}
+
+func sureness(d Difference) int {
+	return slices.Index([]string{"doc", "recorded", "seen", "inferred"}, string(d.Mark))
+}
