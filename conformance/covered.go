@@ -83,7 +83,7 @@ func (c *Coverage) exchange(id, method, path, query string, request []byte, stat
 	if c == nil {
 		return
 	}
-	operation := operationID(c.schema, method, path)
+	operation := OperationID(c.schema, method, path)
 	if operation == "" {
 		return
 	}
