@@ -8,7 +8,7 @@ FUZZTIME ?= 20s
 .PHONY: help test check unit conformance-all conformance-table tls-test e2e tools build lint bench fuzz soak compose-test turn-abuse dataload adapterload clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: ## everything: formatting, vet, tests with the race detector, fuzzing for a moment, real browsers
 	scripts/tools.sh gcc node browsers ffmpeg
