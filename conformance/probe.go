@@ -106,7 +106,7 @@ func probeTURN(ctx context.Context, target Target) (Target, error) {
 	if err != nil {
 		return target, err
 	}
-	if status == http.StatusCreated && strings.Contains(string(body), `"turn:`) {
+	if status < http.StatusMultipleChoices && strings.Contains(string(body), `"turn:`) { // that it is 201 a case proves
 		target.Has = append(target.Has, TURN)
 		if strings.Contains(string(body), `"turns:`) {
 			target.Has = append(target.Has, TURNOverTLS)
