@@ -145,7 +145,9 @@ func (f *front) handler(serve endpoint) http.Handler {
 }
 
 func (f *front) begin(r *http.Request) *call {
-	return &call{front: f, request: r, began: time.Now(), sessionID: mux.Vars(r)["sessionId"]}
+	c := &call{front: f, request: r, began: time.Now(), sessionID: mux.Vars(r)["sessionId"]}
+	c.token, _ = bearer(r, "") // to be hidden, though nobody may ask for it
+	return c
 }
 
 func (c *call) run(serve endpoint) (status int, body any, err error) {
@@ -238,7 +240,7 @@ func (c *call) explanations(refused *wire.Error, body any) []string {
 		why = answer.Explanations()
 	}
 	for i := range why {
-		why[i] = hideSecrets(why[i], c.token)
+		why[i] = c.hide(why[i])
 	}
 	return why
 }
@@ -261,7 +263,7 @@ func (c *call) refusal(err error) *wire.Error {
 // path is that of the request without what must not be logged: the token, and any username of TURN, which is half of a
 // credential, though it may be none of ours.
 func (c *call) path() string {
-	return hideSecrets(hideSecrets(c.request.URL.Path, c.token), mux.Vars(c.request)["username"])
+	return hideSecrets(c.hide(c.request.URL.Path), mux.Vars(c.request)["username"])
 }
 
 // log writes the call's one line, and one for each failed item. No header is in it, and so no secret.
@@ -272,7 +274,7 @@ func (c *call) log(status int, refused *wire.Error, why []string) {
 		slog.String("path", c.path()),
 		slog.Int("status", status),
 		slog.Duration("took", time.Since(c.began).Round(time.Microsecond)),
-		slog.String("session", hideSecrets(c.sessionID, c.token)),
+		slog.String("session", c.hide(c.sessionID)),
 	}
 	level := slog.LevelInfo
 	if refused != nil {
@@ -287,6 +289,6 @@ func (c *call) log(status int, refused *wire.Error, why []string) {
 		return
 	}
 	for _, w := range why {
-		c.front.log.LogAttrs(ctx, slog.LevelWarn, "item failed", slog.String("session", hideSecrets(c.sessionID, c.token)), slog.String("why", w))
+		c.front.log.LogAttrs(ctx, slog.LevelWarn, "item failed", slog.String("session", c.hide(c.sessionID)), slog.String("why", w))
 	}
 }

@@ -19,12 +19,13 @@ func TestNoSecretIsInTheLogOfAWholeRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	const wrongSecret, wrongToken = "canary-wrong-secret", "canary-wrong-token"
-	r := newRig(t, withTURN, func(c *Config) {
+	r := newRig(t, withDoors, func(c *Config) {
 		c.Mode = session.ModeDev
+		c.Accounts = map[string]string{"first": "canary-account-token"}
 		c.Apps = map[string]string{"shop": "canary-app-secret"}
 		c.TURNKeys = map[string]string{"relay": "canary-turn-token"}
 	})
-	secrets := []string{"canary-app-secret", "canary-turn-token", wrongSecret, wrongToken, "canary-any-token", "canary-foreign-username"}
+	secrets := []string{"canary-app-secret", "canary-turn-token", "canary-account-token", wrongSecret, wrongToken, "canary-any-token", "canary-foreign-username"}
 	post := func(path, token, body string) answer {
 		t.Helper()
 		a := r.do("POST", path, strings.NewReader(body), "Authorization: Bearer "+token)
@@ -55,20 +56,46 @@ func TestNoSecretIsInTheLogOfAWholeRun(t *testing.T) {
 	post("/v1/turn/keys/relay/credentials/"+server("60").Username+"/revoke", wrongToken, "")
 	post("/v1/turn/keys/relay/credentials/canary-foreign-username/revoke", "canary-turn-token", "")
 
-	// Media through TURN over UDP and TCP, published by an offer with ICE passwords.
-	for i := range 2 {
+	// Secrets of others in the place of an id, and in paths that are none.
+	for _, secret := range []string{"canary-app-secret", "canary-turn-token", "canary-account-token"} {
+		if a := post("/v1/apps/"+secret+"/sessions/new", "shop", ""); a.status != 404 {
+			t.Errorf("a secret is taken for an app: %d %s", a.status, a.body)
+		}
+		post("/v1/turn/keys/"+secret+"/credentials/generate", "relay", `{"ttl":1}`)
+		post("/"+secret, secret, "")
+		post("/v1/app/"+secret, "x", "")
+		post("/client/v4/accounts/first/calls/apps/"+secret, "first", "")
+		post("/client/v4/accounts/"+secret+"/calls/apps", "first", "")
+	}
+	// What the account API makes, and a wrong token of it.
+	for _, kind := range []string{"apps", "turn_keys"} {
+		a := post("/client/v4/accounts/first/calls/"+kind, "canary-account-token", `{"name":"made"}`)
+		found := regexp.MustCompile(`"(?:secret|key)":"([^"]+)"`).FindStringSubmatch(a.body)
+		if a.status >= 300 || len(found) != 2 {
+			t.Fatalf("%s: %d %s", kind, a.status, a.body)
+		}
+		secrets = append(secrets, found[1])
+		post("/v1/apps/"+found[1]+"/sessions/new", "made", "")
+		post("/client/v4/accounts/first/calls/"+kind, "canary-wrong-account", "")
+	}
+	secrets = append(secrets, "canary-wrong-account")
+
+	// Media through TURN over UDP, TCP and TLS, there and on the ports of HTTP, published by an offer with ICE passwords.
+	_, shared := r.roots()
+	urls := r.askedFor(shared, "rtc.live.cloudflare.com", "generate-ice-servers", "relay", "canary-turn-token").URLs
+	for _, url := range urls[1:] {
 		s := server("60")
-		relay := sfutest.ICEServer{URLs: []string{s.URLs[1+i]}, Username: s.Username, Credential: s.Credential}
-		peer := publishRelayed(ctx, t, relay, post)
+		relay := sfutest.ICEServer{URLs: []string{strings.Replace(url, "turn.cloudflare.com", "127.0.0.1", 1)}, Username: s.Username, Credential: s.Credential}
+		peer := publishRelayed(ctx, t, r.withRoots(sfutest.Config{Gather: true, RelayOnly: true, ICEServers: []sfutest.ICEServer{relay}}), post)
 		if a := post("/v1/turn/keys/relay/credentials/"+s.Username+"/revoke", "canary-turn-token", ""); a.status != 204 {
 			t.Errorf("revoke: %d", a.status)
 		}
 		if err := peer.Close(); err != nil {
 			t.Error(err)
 		}
-		deniedRelayed(ctx, t, relay)                                                                                                     // revoked
-		deniedRelayed(ctx, t, sfutest.ICEServer{URLs: relay.URLs, Username: server("60").Username, Credential: "canary-wrong-password"}) // another's
-		deniedRelayed(ctx, t, sfutest.ICEServer{URLs: relay.URLs, Username: "canary-wrong-user", Credential: "canary-wrong-password"})   // nobody's
+		r.denied(ctx, t, relay)                                                                                                     // revoked
+		r.denied(ctx, t, sfutest.ICEServer{URLs: relay.URLs, Username: server("60").Username, Credential: "canary-wrong-password"}) // another's
+		r.denied(ctx, t, sfutest.ICEServer{URLs: relay.URLs, Username: "canary-wrong-user", Credential: "canary-wrong-password"})   // nobody's
 	}
 	secrets = append(secrets, "canary-wrong-password", "canary-wrong-user")
 	r.zone("GET", "state", "", http.StatusOK, nil)
@@ -94,10 +121,10 @@ func TestNoSecretIsInTheLogOfAWholeRun(t *testing.T) {
 }
 
 // publishRelayed publishes a track through the relay.
-func publishRelayed(ctx context.Context, t *testing.T, relay sfutest.ICEServer,
+func publishRelayed(ctx context.Context, t *testing.T, cfg sfutest.Config,
 	post func(path, token, body string) answer) *sfutest.Peer {
 	t.Helper()
-	peer, err := sfutest.NewPeer(sfutest.Config{Gather: true, RelayOnly: true, ICEServers: []sfutest.ICEServer{relay}})
+	peer, err := sfutest.NewPeer(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,10 +154,10 @@ func publishRelayed(ctx context.Context, t *testing.T, relay sfutest.ICEServer,
 	return peer
 }
 
-// deniedRelayed gathers through a relay that gives no candidate.
-func deniedRelayed(ctx context.Context, t *testing.T, relay sfutest.ICEServer) {
+// denied gathers through a relay that gives no candidate.
+func (r *rig) denied(ctx context.Context, t *testing.T, relay sfutest.ICEServer) {
 	t.Helper()
-	peer, err := sfutest.NewPeer(sfutest.Config{Gather: true, RelayOnly: true, ICEServers: []sfutest.ICEServer{relay}})
+	peer, err := sfutest.NewPeer(r.withRoots(sfutest.Config{Gather: true, RelayOnly: true, ICEServers: []sfutest.ICEServer{relay}}))
 	if err != nil {
 		t.Fatal(err)
 	}

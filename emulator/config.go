@@ -208,8 +208,41 @@ func (c Config) addresses() (addresses, error) {
 			return a, err
 		}
 	}
-	a.advertise, err = parseAddresses("advertise", c.Advertise, maxAdvertise)
-	return a, err
+	if a.advertise, err = parseAddresses("advertise", c.Advertise, maxAdvertise); err != nil {
+		return a, err
+	}
+	return a, a.distinct()
+}
+
+// distinct finds two settings that take the same port over TCP: the system would blame another program.
+func (a addresses) distinct() error {
+	type row struct {
+		setting string
+		addr    netip.AddrPort
+	}
+	rows := []row{{"listen", a.listen}}
+	for _, addr := range a.https {
+		rows = append(rows, row{"https", addr})
+	}
+	for _, addr := range a.http {
+		rows = append(rows, row{"http", addr})
+	}
+	rows = append(rows, row{"stun", a.stun}, row{"turn-tls", a.turnTLS})
+	for i, second := range rows {
+		for _, first := range rows[:i] {
+			if overlap(first.addr, second.addr) {
+				return &ConfigError{Setting: second.setting, Value: second.addr.String(), Problem: "--" + first.setting + " takes this port already",
+					Cure: "choose another one for one of them"}
+			}
+		}
+	}
+	return nil
+}
+
+// overlap says whether two listeners cannot both be. The system chooses distinct ports where 0 is asked for.
+func overlap(a, b netip.AddrPort) bool {
+	return a.IsValid() && b.IsValid() && a.Port() == b.Port() && a.Port() != 0 &&
+		(a.Addr() == b.Addr() || a.Addr().IsUnspecified() || b.Addr().IsUnspecified())
 }
 
 // hostNames are DNS names as a Host header has them, without a port.

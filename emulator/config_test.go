@@ -114,3 +114,33 @@ func TestParseApp(t *testing.T) {
 		}
 	}
 }
+
+func TestTwoSettingsForOnePortAreBothNamed(t *testing.T) {
+	for _, tc := range []struct {
+		edit          func(*Config)
+		first, second string // neither: they do not meet
+	}{
+		{func(c *Config) { c.HTTPS = []string{"127.0.0.1:1473"} }, "listen", "https"},
+		{func(c *Config) { c.HTTPS = []string{"0.0.0.0:1473"} }, "listen", "https"},
+		{func(c *Config) { c.HTTP, c.HTTPS = []string{"127.0.0.1:81"}, []string{"127.0.0.1:81"} }, "https", "http"},
+		{func(c *Config) { c.HTTPS, c.STUN = []string{"127.0.0.1:81"}, "127.0.0.1:81" }, "https", "stun"},
+		{func(c *Config) { c.HTTPS = []string{"127.0.0.1:5349"} }, "https", "turn-tls"},
+		{func(c *Config) { c.HTTPS = []string{"127.0.0.1:443", "127.0.0.1:443"} }, "https", "https"},
+		{func(c *Config) { c.HTTPS = []string{"127.0.0.1:443", "[::1]:443", "127.0.0.2:443"} }, "", ""},
+		{func(c *Config) {
+			c.Listen, c.STUN, c.HTTPS = "127.0.0.1:0", "127.0.0.1:0", []string{"127.0.0.1:0", "127.0.0.1:0"}
+		}, "", ""},
+		{func(c *Config) { c.STUN, c.TURNTLS, c.HTTPS = STUNOff, STUNOff, []string{"127.0.0.1:5349"} }, "", ""},
+	} {
+		c := Config{}
+		tc.edit(&c)
+		_, err := c.withDefaults().addresses()
+		var wrong *ConfigError
+		switch {
+		case tc.first == "" && err != nil:
+			t.Errorf("%+v: %v", c, err)
+		case tc.first != "" && (!errors.As(err, &wrong) || wrong.Setting != tc.second || !strings.Contains(wrong.Problem, "--"+tc.first+" ")):
+			t.Errorf("%s and %s: %v", tc.first, tc.second, err)
+		}
+	}
+}

@@ -117,7 +117,7 @@ func (a *credentialAPI) generateICEServers(c *keyCall) (int, any, error) {
 		return 0, nil, err
 	}
 	list := []wire.ICEServer{}
-	stun, turn := a.emulator.turnURLs(c.request.Host, true)
+	stun, turn := a.emulator.turnURLs(askedBy(c.request), true)
 	if len(turn) > 0 { // an entry without a URL is an error in browsers
 		server.URLs = turn
 		list = append(list, wire.ICEServer{URLs: stun}, server)
@@ -131,7 +131,7 @@ func (a *credentialAPI) generate(c *keyCall) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	stun, turn := a.emulator.turnURLs(c.request.Host, false)
+	stun, turn := a.emulator.turnURLs(askedBy(c.request), false)
 	server.URLs = append(append([]string{}, stun...), turn...) // a list, though it be empty
 	return http.StatusCreated, &wire.CredentialsResponse{ICEServers: server}, nil
 }

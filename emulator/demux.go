@@ -16,7 +16,7 @@ const (
 	// firstByteWait is how long a connection may stay silent, and how long a TLS handshake may take. Browsers open
 	// connections ahead of need and leave them silent; closing those costs them nothing.
 	firstByteWait = 5 * time.Second
-	// maxUnclassified bounds the connections of which it is not known yet who takes them. When all places are taken, new
+	// maxUnclassified bounds the connections of a listener of which it is not known yet who takes them. When all places are taken, new
 	// connections wait in the kernel's queue.
 	maxUnclassified = 256
 	// acceptPause follows an accept error that is not the listener's end, such as too many open files.
@@ -69,6 +69,7 @@ type entrance struct {
 type door struct {
 	net.Listener
 	entrance
+	places chan struct{} // one for each connection whose taker is not known yet
 }
 
 // demux accepts the connections of all doors and gives each to its taker. It owns one goroutine per door and one per
@@ -79,7 +80,6 @@ type demux struct {
 	web     *handoff // what the HTTP server accepts from
 	log     *slog.Logger
 	wait    time.Duration // firstByteWait, shorter in tests
-	places  chan struct{}
 	closing chan struct{}
 	wg      sync.WaitGroup
 
@@ -94,16 +94,16 @@ func newDemux(addr net.Addr, log *slog.Logger) *demux {
 		web:     newHandoff(addr),
 		log:     log,
 		wait:    firstByteWait,
-		places:  make(chan struct{}, maxUnclassified),
 		closing: make(chan struct{}),
 		silent:  make(map[net.Conn]struct{}),
 	}
 }
 
-// open adds listeners that share an entrance; before start.
+// open adds listeners that share an entrance; before start. Each has places of its own, so that those who keep one busy do not keep
+// the others waiting.
 func (d *demux) open(listeners []net.Listener, to entrance) {
 	for _, ln := range listeners {
-		d.doors = append(d.doors, door{ln, to})
+		d.doors = append(d.doors, door{ln, to, make(chan struct{}, maxUnclassified)})
 	}
 }
 
@@ -131,11 +131,11 @@ func (d *demux) accept(at door) {
 			if !d.pause() {
 				return
 			}
-		case !d.admit(conn):
+		case !d.admit(conn, at.places):
 			_ = conn.Close()
 			return
 		default:
-			d.wg.Go(func() { d.route(conn, &at.entrance) })
+			d.wg.Go(func() { d.route(conn, &at) })
 		}
 	}
 }
@@ -153,9 +153,9 @@ func (d *demux) pause() bool {
 }
 
 // admit takes a place for a connection, waiting for one when all are taken, and reports whether the demux is open.
-func (d *demux) admit(conn net.Conn) bool {
+func (d *demux) admit(conn net.Conn, places chan<- struct{}) bool {
 	select {
-	case d.places <- struct{}{}:
+	case places <- struct{}{}:
 	case <-d.closing:
 		return false
 	}
@@ -169,17 +169,17 @@ func (d *demux) admit(conn net.Conn) bool {
 }
 
 // release gives the place back.
-func (d *demux) release(conn net.Conn) {
+func (d *demux) release(conn net.Conn, places <-chan struct{}) {
 	d.mu.Lock()
 	delete(d.silent, conn)
 	d.mu.Unlock()
-	<-d.places
+	<-places
 }
 
 // route finds out who takes a connection and hands it over.
-func (d *demux) route(conn net.Conn, to *entrance) {
-	whole, take, err := d.admitted(conn, to)
-	d.release(conn)
+func (d *demux) route(conn net.Conn, at *door) {
+	whole, take, err := d.admitted(conn, &at.entrance)
+	d.release(conn, at.places)
 	if err != nil {
 		_ = conn.Close()
 		d.explain(conn, err)
@@ -264,6 +264,8 @@ func (d *demux) explain(conn net.Conn, err error) {
 		d.log.Warn("a client spoke plain HTTP to a port that is for HTTPS alone; use a URL that begins with https://", "remote", remote)
 	case errors.As(err, &refused) && refused.spoken == protocolTLS:
 		d.log.Warn("a client spoke TLS to a port that is for plain HTTP; HTTPS is at --listen and --https", "remote", remote)
+	case errors.As(err, &refused) && refused.spoken == protocolSTUN && refused.at.within != nil && refused.at.within.stun != nil:
+		d.log.Warn("a client spoke STUN outside of TLS to a port where TURN is inside; use a URL that begins with turns:", "remote", remote)
 	case errors.As(err, &refused) && refused.spoken == protocolSTUN:
 		d.log.Warn("a client spoke STUN to a port where neither ICE nor TURN is served; take the URLs of generate-ice-servers and the "+
 			"candidates of the SDP", "remote", remote)

@@ -150,7 +150,7 @@ func TestSilentConnectionIsClosed(t *testing.T) {
 }
 
 func TestSilentConnectionsAreBounded(t *testing.T) {
-	addr, _ := startDemux(t, func(d *demux) { d.places = make(chan struct{}, 1) })
+	addr, _ := startDemux(t, func(d *demux) { d.doors[0].places = make(chan struct{}, 1) })
 	silent, next := dial(t, addr), dial(t, addr)
 	mustWrite(t, next, frame)
 	short := time.Now().Add(50 * time.Millisecond)

@@ -59,6 +59,11 @@ func listenShared(setting string, want netip.AddrPort, log *slog.Logger) (list [
 	return nil, bindError(setting, want, syscall.EADDRINUSE)
 }
 
+// has says whether one of them took a connection to that address.
+func (d *doors) has(at netip.AddrPort) bool {
+	return slices.ContainsFunc(slices.Concat(d.http.addrs, d.https.addrs), func(door netip.AddrPort) bool { return door.Port() == at.Port() })
+}
+
 // close is for what the demux has not taken over.
 func (d *doors) close() { closeListeners(slices.Concat(d.http.listeners, d.https.listeners)) }
 

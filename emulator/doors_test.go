@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -20,14 +21,33 @@ func withDoors(c *Config) {
 	c.HTTP, c.HTTPS = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}
 }
 
-// askedFor issues a credential by the call, as a client that knows the API by that host.
-func (r *rig) askedFor(host, call string) wire.ICEServer {
+// askedFor issues a credential by the call, as a client that knows the API by that host and is led to that root; with the
+// id and token of another key, if they are given.
+func (r *rig) askedFor(root, host, call string, key ...string) wire.ICEServer {
 	r.t.Helper()
-	a := r.do("POST", keyPath+call, strings.NewReader(`{"ttl":600}`), asKey, "Host: "+host)
+	id, token := turnKey, turnToken
+	if len(key) == 2 {
+		id, token = key[0], key[1]
+	}
+	req, err := http.NewRequestWithContext(r.t.Context(), "POST", root+"/v1/turn/keys/"+id+"/credentials/"+call, strings.NewReader(`{"ttl":600}`))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Host = host
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := r.client.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusCreated {
+		r.t.Fatalf("%s: %d %s %v", call, resp.StatusCode, text, err)
+	}
 	var out struct{ ICEServers json.RawMessage }
 	var list []wire.ICEServer
-	if err := json.Unmarshal([]byte(a.body), &out); err != nil || a.status != 201 {
-		r.t.Fatalf("%s: %d %s", call, a.status, a.body)
+	if err := json.Unmarshal(text, &out); err != nil {
+		r.t.Fatalf("%s: %v", call, err)
 	}
 	if call == "generate" { // one object (contract 7.3)
 		out.ICEServers = slices.Concat([]byte("["), out.ICEServers, []byte("]"))
@@ -35,11 +55,19 @@ func (r *rig) askedFor(host, call string) wire.ICEServer {
 	if err := json.Unmarshal(out.ICEServers, &list); err != nil {
 		r.t.Fatalf("%s: %v", call, err)
 	}
+	if len(list) == 0 {
+		return wire.ICEServer{}
+	}
 	all := list[len(list)-1]
 	if len(list) == 2 {
 		all.URLs = slices.Concat(list[0].URLs, all.URLs)
 	}
 	return all
+}
+
+// roots are the API's own port, and a port that HTTP shares with TURN.
+func (r *rig) roots() (own, shared string) {
+	return strings.TrimSuffix(r.e.BaseURL(), "/v1"), strings.TrimSuffix(r.e.HTTPURLs()[0], "/v1")
 }
 
 // ports replaces the numbers by what the service has there.
@@ -71,24 +99,27 @@ turns:turn.cloudflare.com:443?transport=tcp`
 turn:turn.cloudflare.com:3478?transport=udp
 turn:turn.cloudflare.com:3478?transport=tcp
 turns:turn.cloudflare.com:5349?transport=tcp`
-	for _, host := range []string{"rtc.live.cloudflare.com", "RTC.live.cloudflare.com.:8443"} {
-		if got := r.ports(r.askedFor(host, "generate-ice-servers").URLs); got != list {
-			t.Errorf("list under %s:\n%s", host, got)
-		}
-		if got := r.ports(r.askedFor(host, "generate").URLs); got != object {
-			t.Errorf("object under %s:\n%s", host, got)
+	local := strings.NewReplacer("stun.cloudflare.com", "127.0.0.1", "turn.cloudflare.com", "127.0.0.1")
+	own, shared := r.roots()
+	for _, tc := range []struct{ root, host, call, want string }{
+		{shared, "rtc.live.cloudflare.com", "generate-ice-servers", list},
+		{shared, "RTC.live.cloudflare.com.:8443", "generate-ice-servers", list},
+		{shared, "rtc.live.cloudflare.com", "generate", object},
+		{shared, "localhost", "generate-ice-servers", local.Replace(object)},
+		// The name may lead to this port by a rule for it alone, or from outside a container.
+		{own, "rtc.live.cloudflare.com", "generate-ice-servers", object},
+		{own, "localhost", "generate-ice-servers", local.Replace(object)},
+	} {
+		if got := r.ports(r.askedFor(tc.root, tc.host, tc.call).URLs); got != tc.want {
+			t.Errorf("%s under %s at %s:\n%s", tc.call, tc.host, tc.root, got)
 		}
 	}
-	own := strings.NewReplacer("stun.cloudflare.com", "127.0.0.1", "turn.cloudflare.com", "127.0.0.1")
-	if got := r.ports(r.askedFor("localhost", "generate-ice-servers").URLs); got != own.Replace(object) {
-		t.Errorf("list under localhost:\n%s", got)
-	}
-	s := r.askedFor("rtc.live.cloudflare.com", "generate-ice-servers")
+	s := r.askedFor(shared, "rtc.live.cloudflare.com", "generate-ice-servers")
 	for _, url := range s.URLs[1:] {
 		t.Run(r.ports([]string{url}), func(t *testing.T) {
 			part := *r
 			part.t = t
-			part.relayed(s, own.Replace(url))
+			part.relayed(s, local.Replace(url))
 		})
 	}
 }
@@ -96,11 +127,13 @@ turns:turn.cloudflare.com:5349?transport=tcp`
 func TestTheHostOfURLsCanBeSet(t *testing.T) {
 	for set, want := range map[string]string{
 		"turn.cloudflare.com": "stun:stun.cloudflare.com:3478",
+		"Turn.Cloudflare.com": "stun:stun.cloudflare.com:3478",
 		"turn.example":        "stun:turn.example:3478",
 	} {
-		r := newRig(t, withTURN, func(c *Config) { c.TURNHost = set })
+		r := newRig(t, withDoors, func(c *Config) { c.TURNHost = set })
+		_, shared := r.roots()
 		for _, asked := range []string{"127.0.0.1", "rtc.live.cloudflare.com"} {
-			if got := r.ports(r.askedFor(asked, "generate-ice-servers").URLs[:1]); got != want {
+			if got := r.ports(r.askedFor(shared, asked, "generate-ice-servers").URLs[:1]); got != want {
 				t.Errorf("%s is set, asked under %s: %s, want %s", set, asked, got, want)
 			}
 		}
@@ -144,7 +177,8 @@ func TestSharedPortsAreForHTTPAloneWithoutTURN(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, withDoors, tc.edit, func(c *Config) { c.TURNHost = "turn.cloudflare.com" })
-			listed := r.e.TURNURLs()
+			_, shared := r.roots()
+			listed := slices.DeleteFunc(r.askedFor(shared, "", "generate-ice-servers").URLs, func(u string) bool { return strings.HasPrefix(u, "stun:") })
 			if len(listed) == 0 && tc.want != "" || len(listed) > 0 && r.ports(listed) != tc.want {
 				t.Errorf("listed:\n%s", strings.Join(listed, "\n"))
 			}
@@ -159,6 +193,15 @@ func TestSharedPortsAreForHTTPAloneWithoutTURN(t *testing.T) {
 	}
 }
 
+// TestOnlyPortsAtTheClientsAddressAreListed: the name that leads a client to 127.0.0.1 does not lead it to [::1].
+func TestOnlyPortsAtTheClientsAddressAreListed(t *testing.T) {
+	r := newRig(t, withDoors, func(c *Config) { c.HTTPS = []string{"[::1]:0"} })
+	_, shared := r.roots()
+	if got := r.ports(r.askedFor(shared, "rtc.live.cloudflare.com", "generate-ice-servers").URLs); strings.Contains(got, ":443") || !strings.Contains(got, ":80?") {
+		t.Errorf("listed:\n%s", got)
+	}
+}
+
 // TestHTTPSStartsBesideAnotherUserOfItsUDPPort: that may be a server of HTTP/3.
 func TestHTTPSStartsBesideAnotherUserOfItsUDPPort(t *testing.T) {
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -166,13 +209,34 @@ func TestHTTPSStartsBesideAnotherUserOfItsUDPPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = socket.Close() }()
-	r := newRig(t, withTURN, func(c *Config) { c.TURNHost, c.HTTPS = "turn.cloudflare.com", []string{socket.LocalAddr().String()} })
+	r := newRig(t, withTURN, func(c *Config) {
+		c.TURNHost, c.HTTP, c.HTTPS = "turn.cloudflare.com", []string{"127.0.0.1:0"}, []string{socket.LocalAddr().String()}
+	})
 	_, port, _ := net.SplitHostPort(socket.LocalAddr().String())
-	listed := strings.Join(r.e.TURNURLs(), " ")
+	_, shared := r.roots()
+	listed := strings.Join(r.askedFor(shared, "", "generate-ice-servers").URLs, " ")
 	if strings.Contains(listed, "turn:turn.cloudflare.com:"+port+"?transport=udp") || !strings.Contains(listed, "turns:turn.cloudflare.com:"+port+"?") {
 		t.Errorf("listed %s", listed)
 	}
 	if !bytes.Contains(r.log.Bytes(), []byte("no TURN over UDP on the port of --https")) {
 		t.Error("the log is silent about it")
+	}
+}
+
+// TestAKeptPortKeepsNoOtherOneWaiting: each listener has its own places for connections that say nothing.
+func TestAKeptPortKeepsNoOtherOneWaiting(t *testing.T) {
+	r := newRig(t, withDoors)
+	own, shared := r.roots()
+	address := strings.TrimPrefix(shared, "http://")
+	for range maxUnclassified + 10 {
+		dial(t, address)
+	}
+	mustWaitFor(t, "every place to be taken", func() bool {
+		r.e.demux.mu.Lock()
+		defer r.e.demux.mu.Unlock()
+		return len(r.e.demux.silent) >= maxUnclassified
+	})
+	if _, a := fetch(t, r.client, "GET", own+"/healthz"); a.status != 200 {
+		t.Errorf("the API's port: %d", a.status)
 	}
 }

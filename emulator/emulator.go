@@ -67,7 +67,7 @@ type Emulator struct {
 	offers  []netip.AddrPort // what SDP offers in place of the own addresses
 }
 
-// New opens every socket and builds everything; nothing is served before Start. A value that cannot be used is a
+// New opens every socket and builds everything. Before Start, STUN and TURN alone are served. A value that cannot be used is a
 // *ConfigError. On an error nothing stays open.
 func New(cfg Config) (*Emulator, error) {
 	cfg = cfg.withDefaults()

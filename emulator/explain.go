@@ -89,3 +89,16 @@ func hideSecrets(text, token string) string {
 	text = turnUsername.ReplaceAllString(text, "***")
 	return icePassword.ReplaceAllString(text, "${1}***")
 }
+
+// words are what can be a secret of an app, a key or an account in a path.
+var words = regexp.MustCompile(`[^/?&=\s"',;]+`)
+
+// hide takes out of a text what no log line and no header may have: what hideSecrets does, and any secret that somebody else has.
+func (c *call) hide(text string) string {
+	return words.ReplaceAllStringFunc(hideSecrets(text, c.token), func(word string) string {
+		if len(word) >= shortestSecret && c.front.accounts.IsSecret(word) {
+			return "***"
+		}
+		return word
+	})
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/callsemu/callsemu/emulator/account"
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/emulator/wire"
 )
@@ -47,13 +48,14 @@ func routes(r *session.Registry) []route {
 // 1.0. No rule of the API lives here.
 type front struct {
 	registry *session.Registry
+	accounts *account.Store
 	explain  bool // whether refusals explain themselves in a header
 	log      *slog.Logger
 }
 
 // newFront is the handler of everything under the API's port.
 func newFront(e *Emulator) http.Handler {
-	f := &front{registry: e.registry, explain: e.cfg.deviates("DEV-7"), log: e.cfg.Logger}
+	f := &front{registry: e.registry, accounts: e.accounts, explain: e.cfg.deviates("DEV-7"), log: e.cfg.Logger}
 	root := newRouter()
 	root.Path("/healthz").Methods(http.MethodGet).HandlerFunc(healthz)
 	root.Path("/readyz").Methods(http.MethodGet).HandlerFunc(e.readyz)

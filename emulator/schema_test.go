@@ -196,7 +196,7 @@ func schemaTypeOf(s *openapi3.Schema) string {
 	switch {
 	case s.Type == nil && len(s.AllOf) > 0:
 		return schemaTypeOf(s.AllOf[0].Value)
-	case s.Type == nil:
+	case s.Type == nil, len(s.Enum) == 1 && s.Enum[0] == nil: // always null
 		return "anything"
 	case s.Type.Is("array"):
 		return "array of " + schemaTypeOf(s.Items.Value)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -117,7 +118,7 @@ func (e *Emulator) turnLimits() stunserver.Limits {
 // turnEntry is one place where STUN or TURN is reached.
 type turnEntry struct {
 	scheme    string // stun, turn or turns
-	port      uint16
+	addr      netip.AddrPort
 	transport string // udp or tcp; empty for stun
 	shared    bool   // with HTTP
 }
@@ -126,7 +127,7 @@ type turnEntry struct {
 // each the port of its own before those that TURN shares with HTTP.
 func (e *Emulator) entries() []turnEntry {
 	udp, tcp := e.stun.Addrs()
-	list := []turnEntry{{scheme: "stun", port: udp.Port()}}
+	list := []turnEntry{{scheme: "stun", addr: udp}}
 	for _, kind := range []struct {
 		scheme, transport string
 		own               netip.AddrPort // invalid leaves out the kind
@@ -139,37 +140,56 @@ func (e *Emulator) entries() []turnEntry {
 		if !kind.own.IsValid() {
 			continue
 		}
-		listed := map[uint16]bool{} // there may be several addresses
 		for i, addr := range append([]netip.AddrPort{kind.own}, kind.shared...) {
-			if !listed[addr.Port()] {
-				list = append(list, turnEntry{scheme: kind.scheme, port: addr.Port(), transport: kind.transport, shared: i > 0})
-			}
-			listed[addr.Port()] = true
+			list = append(list, turnEntry{scheme: kind.scheme, addr: addr, transport: kind.transport, shared: i > 0})
 		}
 	}
 	return list
 }
 
-// turnURLs are the entries as clients want them, who used that host for the API: those of STUN, and those that need a credential. The
-// ports that TURN shares with HTTP are in the whole list alone, not in that of the older call (contract 7.3), and under the service's
-// names alone: who has made these lead here reaches every port, while a container's 443 and 80 need not be published elsewhere.
-func (e *Emulator) turnURLs(asked string, whole bool) (stun, turn []string) {
+// asked is by what a client has reached the API: the name that it used, and the address and port where that led.
+type asked struct {
+	host string
+	at   netip.AddrPort
+}
+
+func askedBy(r *http.Request) asked {
+	at, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if at == nil {
+		return asked{host: hostOf(r.Host)}
+	}
+	ap := at.AddrPort()
+	return asked{host: hostOf(r.Host), at: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())}
+}
+
+// turnURLs are the entries as that client wants them: those of STUN, and those that need a credential. The ports that TURN shares with
+// HTTP are in the whole list alone, not in that of the older call (contract 7.3).
+func (e *Emulator) turnURLs(by asked, whole bool) (stun, turn []string) {
 	if e.stun == nil {
 		return nil, nil
 	}
-	hosts := e.turnHosts(asked)
+	hosts := e.turnHosts(by)
 	for _, entry := range e.turnEntries {
-		if entry.shared && !(whole && hosts == serviceHosts) {
+		if entry.shared && !(whole && hosts == serviceHosts && e.reaches(by, entry)) {
 			continue
 		}
-		url := entry.scheme + ":" + net.JoinHostPort(hosts.of(entry.scheme), strconv.Itoa(int(entry.port)))
-		if entry.transport == "" {
+		url := entry.scheme + ":" + net.JoinHostPort(hosts.of(entry.scheme), strconv.Itoa(int(entry.addr.Port())))
+		switch {
+		case entry.transport == "":
 			stun = append(stun, url)
-			continue
+		case !slices.Contains(turn, url+"?transport="+entry.transport): // there may be several addresses
+			turn = append(turn, url+"?transport="+entry.transport)
 		}
-		turn = append(turn, url+"?transport="+entry.transport)
 	}
 	return stun, turn
+}
+
+// reaches says whether a client reaches a port that TURN shares with HTTP: it does if the service's names lead it to such a port
+// now, at an address where the other one is open, too. One who came to the API's own port may have been led there by a rule for that
+// name and port, or by a container's published port.
+func (e *Emulator) reaches(by asked, entry turnEntry) bool {
+	ip := entry.addr.Addr()
+	return e.doors.has(by.at) && (ip.IsUnspecified() || ip == by.at.Addr())
 }
 
 // turnHosts are the hosts in those URLs.
@@ -189,10 +209,10 @@ var serviceHosts = turnHosts{stun: "stun.cloudflare.com", turn: "turn.cloudflare
 var apiHosts = []string{"rtc.live.cloudflare.com", "api.cloudflare.com"}
 
 // turnHosts chooses them: what is set, or else the service's own for those who asked under its name, or else the server's address.
-func (e *Emulator) turnHosts(asked string) turnHosts {
+func (e *Emulator) turnHosts(by asked) turnHosts {
 	host := strings.Trim(e.cfg.TURNHost, "[]")
 	switch {
-	case host == serviceHosts.turn, host == "" && slices.Contains(apiHosts, hostOf(asked)):
+	case hostOf(host) == serviceHosts.turn, host == "" && slices.Contains(apiHosts, by.host):
 		return serviceHosts
 	case host != "":
 		return turnHosts{host, host}
@@ -204,7 +224,7 @@ func (e *Emulator) turnHosts(asked string) turnHosts {
 
 // TURNURLs are URLs for iceServers, with a credential; empty when the STUN server is off.
 func (e *Emulator) TURNURLs() []string {
-	_, turn := e.turnURLs("", true)
+	_, turn := e.turnURLs(asked{}, true)
 	return turn
 }
 

@@ -170,17 +170,22 @@ func TestTheLongestTTLIsARule(t *testing.T) {
 	}
 }
 
+// withRoots lets a peer trust the emulator's CA where TURN is over TLS.
+func (r *rig) withRoots(cfg sfutest.Config) sfutest.Config {
+	if strings.HasPrefix(cfg.ICEServers[0].URLs[0], "turns:") {
+		cfg.RelayRoots = x509.NewCertPool()
+		cfg.RelayRoots.AppendCertsFromPEM(r.e.CA())
+	}
+	return cfg
+}
+
 // relayed connects a session's endpoint by one URL alone, through its relay.
 func (r *rig) relayed(s wire.ICEServer, url string) {
 	t := r.t
 	t.Helper()
 	cfg := sfutest.Config{Gather: true, RelayOnly: true,
 		ICEServers: []sfutest.ICEServer{{URLs: []string{url}, Username: s.Username, Credential: s.Credential}}}
-	if strings.HasPrefix(url, "turns:") {
-		cfg.RelayRoots = x509.NewCertPool()
-		cfg.RelayRoots.AppendCertsFromPEM(r.e.CA())
-	}
-	peer, err := sfutest.NewPeer(cfg)
+	peer, err := sfutest.NewPeer(r.withRoots(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}

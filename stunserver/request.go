@@ -208,7 +208,7 @@ func (g *gate) permit(r *relay, ip netip.Addr) stun.ErrorCode {
 		return stun.CodeForbidden
 	case !isHost(ip) && !turn.owns(ip):
 		g.server.refuse("peer-no-host", r.client, "the peer "+ip.String()+" is not the address of one host, or is a link-local one",
-			"use a peer's unicast address; no mode relays to multicast, broadcast, 0.0.0.0 or 169.254.0.0/16")
+			"use a peer's unicast address; no mode relays to multicast, 255.255.255.255, 0.0.0.0/8 or 169.254.0.0/16")
 		return stun.CodeForbidden
 	case !turn.allows(ip) && !turn.owns(ip):
 		g.server.refuse("peer-forbidden", r.client, "the peer "+ip.String()+" is not on the public internet",

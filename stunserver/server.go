@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -155,16 +157,39 @@ func (s *Server) ServeConn(conn net.Conn, secure bool) {
 	if secure {
 		transport = "tls"
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.admitLocked(conn) {
-		_ = conn.Close()
-		return
-	}
-	s.wg.Go(func() { // under mu, so that Close, which has not locked it yet, waits for it
+	if !s.admit(conn) {
+		s.turnAway(conn)
+	} else if !s.begin(func() {
 		defer s.release(conn)
 		s.serveStream(conn, tcpAddr(conn.RemoteAddr()), transport)
-	})
+	}) {
+		s.release(conn)
+	}
+}
+
+// begin starts a goroutine, unless Close may wait for the last one already.
+func (s *Server) begin(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.wg.Go(f)
+	}
+	return !s.closed
+}
+
+// turnAway closes a connection that was not admitted.
+func (s *Server) turnAway(conn net.Conn) {
+	_ = conn.Close()
+	if !s.isClosed() {
+		s.refuse("connections", tcpAddr(conn.RemoteAddr()), "as many connections over TCP and TLS are open as there may be",
+			"close those that are not needed; silent ones end by themselves")
+	}
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // Protocols are the names of TURN and STUN in ALPN (RFC 7443), for those who ask for them.
@@ -218,10 +243,11 @@ func (s *Server) Close() error {
 		}
 		s.mu.Lock()
 		s.closed = true
-		for c := range s.conns {
+		open := slices.Collect(maps.Keys(s.conns))
+		s.mu.Unlock()
+		for _, c := range open {
 			_ = c.Close() // the reader of c sees it and ends
 		}
-		s.mu.Unlock()
 		s.closeRelays()
 		s.wg.Wait()
 		for _, g := range s.gates {
@@ -258,7 +284,7 @@ func (s *Server) accept(listener *net.TCPListener, secure *tls.Config) {
 			continue
 		}
 		if !s.admit(conn) {
-			_ = conn.Close()
+			s.turnAway(conn)
 			continue
 		}
 		s.wg.Go(func() { s.serveConn(conn, secure) })
@@ -269,10 +295,6 @@ func (s *Server) accept(listener *net.TCPListener, secure *tls.Config) {
 func (s *Server) admit(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.admitLocked(conn)
-}
-
-func (s *Server) admitLocked(conn net.Conn) bool {
 	if s.closed || len(s.conns) >= s.cfg.MaxConns {
 		return false
 	}
@@ -297,7 +319,8 @@ func (s *Server) serveConn(conn net.Conn, secure *tls.Config) {
 	}
 	over, err := s.handshake(conn, secure)
 	if err != nil {
-		s.refuse("tls", from, "the TLS handshake failed: "+err.Error(), "trust the certificate's CA at the client, and use the name that it is for")
+		s.refuse("tls", from, "the TLS handshake failed: "+err.Error(), "where the client names the certificate, let it trust the CA, and use the name "+
+			"that it is for; otherwise it speaks no TLS, or one older than 1.1")
 		return
 	}
 	s.serveStream(over, from, "tls")

@@ -101,6 +101,9 @@ func TestConnectionsFromElsewhereAreCountedAndEndWithTheServer(t *testing.T) {
 	write(t, first, req.Raw)
 	expectOwnAddress(t, first, req)
 	expectClosed(t, s.pass(t, false)) // one too many
+	if got := s.Stats().Refused["connections"]; got != 1 {
+		t.Errorf("%d refused connections are counted", got)
+	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}

@@ -101,9 +101,12 @@ func (c TURNConfig) allows(ip netip.Addr) bool {
 	return ip.Is4() && isHost(ip) && (!c.PublicPeersOnly || isPublic(ip))
 }
 
-// isHost is the rule for peers in every mode: multicast and broadcast reach hosts that never asked for it, 0.0.0.0 is no address of
-// a peer, and link-local addresses are those of the metadata services of clouds.
-func isHost(ip netip.Addr) bool { return ip.IsGlobalUnicast() || ip.IsLoopback() }
+// isHost is the rule for peers in every mode: multicast and 255.255.255.255 reach hosts that never asked for it, 0.0.0.0/8 is no address
+// of a peer, and link-local addresses are those of the metadata services of clouds. (The broadcast address of a network looks like any
+// other one.)
+func isHost(ip netip.Addr) bool {
+	return (ip.IsGlobalUnicast() || ip.IsLoopback()) && ip.As4()[0] != 0
+}
 
 // owns says whether one of Own is at that address, or the relays are: the service's are public.
 func (c TURNConfig) owns(ip netip.Addr) bool {

@@ -419,7 +419,7 @@ func TestPeersThatAreNoHostsAreForbiddenInEveryMode(t *testing.T) {
 			username, password := s.issue()
 			x := s.session(t, username, password)
 			wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP()), 0)
-			peers := []string{"169.254.169.254", "169.254.0.1", "224.0.0.251", "239.255.255.250", "255.255.255.255", "0.0.0.0", "::ffff:169.254.169.254"}
+			peers := []string{"169.254.169.254", "169.254.0.1", "224.0.0.251", "239.255.255.250", "255.255.255.255", "0.0.0.0", "0.0.0.1", "::ffff:169.254.169.254"}
 			for _, ip := range peers {
 				peer := netip.AddrPortFrom(netip.MustParseAddr(ip), 9).String()
 				wantCode(t, peer, x.ask(stun.MethodCreatePermission, peerAttr(peer)), stun.CodeForbidden)

@@ -66,8 +66,9 @@ type Store struct {
 	anyAccount bool
 	now        func() time.Time
 
-	mu    sync.Mutex
-	lists [kinds]list
+	mu      sync.Mutex
+	lists   [kinds]list
+	secrets map[string]int // how many accounts and items have it
 }
 
 // list is all of one kind.
@@ -89,7 +90,10 @@ func New(cfg Config) *Store {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Store{accounts: cfg.Accounts, anyAccount: cfg.AnyAccount}
+	s := &Store{accounts: cfg.Accounts, anyAccount: cfg.AnyAccount, secrets: map[string]int{}}
+	for _, token := range cfg.Accounts {
+		s.secrets[token]++
+	}
 	s.now = func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) }
 	for kind, seeds := range map[Kind]map[string]string{App: cfg.Apps, TURNKey: cfg.TURNKeys} {
 		l := &s.lists[kind]
@@ -98,6 +102,7 @@ func New(cfg Config) *Store {
 			now := s.now()
 			l.items[id] = &item{Item: Item{ID: id, Created: now, Modified: now}, secret: secret}
 			l.order = append(l.order, id)
+			s.secrets[secret]++
 		}
 		slices.Sort(l.order)
 	}
@@ -146,6 +151,14 @@ func (s *Store) Check(kind Kind, id, token string) Standing {
 	return Unknown
 }
 
+// IsSecret says whether a word is the secret of an item or the token of an account, so that it can be kept out of logs wherever a
+// client puts it. Its time tells more than that of Check: it is not for authorization.
+func (s *Store) IsSecret(word string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.secrets[word] > 0
+}
+
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // IDs lists every item of a kind, whatever the account, in the order of List.
@@ -190,6 +203,7 @@ func (s *Store) Create(kind Kind, account, name string) (made Item, secret strin
 	}
 	l.items[made.ID] = &item{Item: made, account: account, secret: secret}
 	l.order = append(l.order, made.ID)
+	s.secrets[secret]++
 	return made, secret, nil
 }
 
@@ -230,6 +244,9 @@ func (s *Store) Delete(kind Kind, account, id string) (Item, bool) {
 		return Item{}, false
 	}
 	delete(l.items, id)
+	if s.secrets[found.secret]--; s.secrets[found.secret] == 0 {
+		delete(s.secrets, found.secret)
+	}
 	l.order = slices.DeleteFunc(l.order, func(other string) bool { return other == id })
 	l.deleted[found.ID] = true
 	l.graves = append(l.graves, found.ID)

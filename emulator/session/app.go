@@ -60,7 +60,7 @@ func newApp(id string, seeded bool, now time.Time) *App {
 func (a *App) ID() string { return a.id }
 
 // Authorize finds the app of a path and checks the bearer token, which is empty where the header was missing or of
-// another scheme. Missing token 401, unknown or deleted app 404, wrong secret of an app of the accounts 401 (contract 1.0,
+// another scheme. Missing token 401, unknown or deleted app, or a secret in its place, 404, wrong secret of an app of the accounts 401 (contract 1.0,
 // 9.2). In dev mode an unknown app is made on the spot; beyond Rules.MaxDevApps the one without sessions that was unused
 // longest goes.
 func (r *Registry) Authorize(appID, bearer string) (*App, error) {
@@ -77,6 +77,11 @@ func (r *Registry) Authorize(appID, bearer string) (*App, error) {
 		return nil, refuseDeleted(appID)
 	case account.Right:
 		seeded = true
+	case account.Unknown:
+		if r.accounts.IsSecret(appID) { // it would be in every log line of this app's
+			return nil, wire.Refuse(wire.AppNotFound, "the path has a secret where the app's id belongs; put the id into the path and the secret into "+
+				"the Authorization header")
+		}
 	}
 	app, evicted, err := r.use(appID, seeded)
 	if evicted != "" {

@@ -120,7 +120,7 @@ func TestEverythingWorksOverHTTPS(t *testing.T) {
 	cfg.URL = strings.Replace(e.BaseURL(), "http://127.0.0.1", "https://localhost", 1)
 	report := examine(t, cfg)
 	want(t, report, true, but("http skipped")...)
-	says(t, report, "emulator", "/_emu/ is not open")
+	says(t, report, "emulator", "/_emu/ is off, or not open")
 }
 
 func TestWithoutSTUN(t *testing.T) {

@@ -101,9 +101,13 @@ func (p *patient) judgeTURN(w *way) Result {
 	case w.works():
 	case w.unreached != nil:
 		r.Verdict, r.Text = Failed, w.via.String()+" does not answer ("+reason(w.unreached)+")"
-		r.Cure = p.serverCure(w.via)
-		if w.via.transport == "tls" && isCertificateError(w.unreached) {
+		switch {
+		case isNameError(w.unreached):
+			r.Cure = nameCure(w.via.host) + ", or name a host that it is for with --turn-host"
+		case isCertificateError(w.unreached):
 			r.Cure = p.trustCure()
+		default:
+			r.Cure = p.serverCure(w.via)
 		}
 	case errors.Is(w.err, errNoRelay):
 		r.Verdict, r.Text = Failed, w.via.String()+" answers, but gives no relay"

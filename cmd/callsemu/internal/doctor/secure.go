@@ -31,10 +31,9 @@ func (p *patient) judgeCertificate(chain []*x509.Certificate) Result {
 		options.Intermediates.AddCert(c)
 	}
 	_, err := leaf.Verify(options)
-	var names x509.HostnameError
 	switch {
-	case errors.As(err, &names):
-		return failed("the certificate is for "+namesOf(leaf)+", not for "+p.host, "start callsemu with --tls-name "+p.host)
+	case isNameError(err):
+		return failed("the certificate is for "+namesOf(leaf)+", not for "+p.host, nameCure(p.host))
 	case err != nil:
 		return failed("the certificate for "+namesOf(leaf)+" is not trusted ("+err.Error()+")", p.trustCure())
 	}
@@ -47,6 +46,16 @@ func (p *patient) judgeCertificate(chain []*x509.Certificate) Result {
 	return okay("the certificate is for %s; trusted", namesOf(leaf))
 }
 
+func isNameError(err error) bool {
+	var names x509.HostnameError
+	return errors.As(err, &names)
+}
+
+// nameCure says how a certificate comes to be for a name.
+func nameCure(name string) string {
+	return "start callsemu with --tls-name " + name + ", or with a --tls-cert that covers it"
+}
+
 // trustCure says how a client comes to trust the certificate.
 func (p *patient) trustCure() string {
 	if p.isLocal() && p.cfg.CAFile == "" {
@@ -57,7 +66,7 @@ func (p *patient) trustCure() string {
 
 func (p *patient) getCA() string {
 	return "get the CA with curl -so ca.pem " + p.zoneURL() + "/_emu/ca.pem: callsemu env --ca-file ca.pem has programs trust it, and " +
-		"callsemu doctor --ca-file ca.pem tries it"
+		"callsemu doctor --ca-file ca.pem tries it (with --tls-cert it is the CA of who signed that)"
 }
 
 // zoneURL is where curl gets the CA without trusting it first.

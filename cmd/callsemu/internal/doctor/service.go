@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ func askEmulator(ctx context.Context, p *patient) Result {
 		return skip("there is no /readyz; this is the real service, or something before callsemu")
 	}
 	var state struct{ Mode string }
-	status, err = p.get(ctx, "/_emu/state?app="+p.app.id, &state)
+	status, err = p.get(ctx, "/_emu/state?app="+url.QueryEscape(p.app.id), &state)
 	p.zone = err == nil && status == http.StatusOK
 	list := make([]string, 0, len(ready.Candidates))
 	for _, c := range ready.Candidates {
@@ -31,7 +32,7 @@ func askEmulator(ctx context.Context, p *patient) Result {
 	}
 	text := "callsemu in the mode " + state.Mode
 	if !p.zone {
-		text = "callsemu, whose /_emu/ is not open under this name,"
+		text = "callsemu, whose /_emu/ is off, or not open under this name,"
 	}
 	text += " offers " + strings.Join(list, ", ")
 	if !ready.Ready {
