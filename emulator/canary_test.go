@@ -64,6 +64,9 @@ func TestNoSecretIsInTheLogOfAWholeRun(t *testing.T) {
 		post("/v1/turn/keys/"+secret+"/credentials/generate", "relay", `{"ttl":1}`)
 		post("/"+secret, secret, "")
 		post("/v1/app/"+secret, "x", "")
+	}
+	post("/v1/canary-any-token/", "canary-any-token", "") // nobody's, and nowhere is it asked for
+	for _, secret := range []string{"canary-app-secret", "canary-turn-token", "canary-account-token"} {
 		post("/client/v4/accounts/first/calls/apps/"+secret, "first", "")
 		post("/client/v4/accounts/"+secret+"/calls/apps", "first", "")
 	}
