@@ -170,6 +170,29 @@ func TestSilentConnectionsAreBounded(t *testing.T) {
 	}
 }
 
+// TestSilenceAtOneListenerKeepsNoOtherOneWaiting: each has places of its own.
+func TestSilenceAtOneListenerKeepsNoOtherOneWaiting(t *testing.T) {
+	second, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d *demux
+	addr, _ := startDemux(t, func(made *demux) {
+		d = made
+		d.wait = time.Hour
+		d.open([]net.Listener{second}, d.doors[0].entrance)
+		d.doors[0].places = make(chan struct{}, 1)
+		d.doors[1].places = make(chan struct{}, 1)
+	})
+	dial(t, addr)
+	mustWaitFor(t, "the place to be taken", func() bool { return len(d.doors[0].places) == 1 })
+	conn, got := dial(t, second.Addr().String()), make([]byte, len(frame))
+	mustWrite(t, conn, frame)
+	if _, err := io.ReadFull(conn, got); err != nil {
+		t.Errorf("at the other listener: %v", err)
+	}
+}
+
 func TestCloseEndsSilentConnectionsAtOnce(t *testing.T) {
 	var d *demux
 	addr, _ := startDemux(t, func(made *demux) { d = made; d.wait = time.Hour })

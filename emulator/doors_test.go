@@ -222,21 +222,3 @@ func TestHTTPSStartsBesideAnotherUserOfItsUDPPort(t *testing.T) {
 		t.Error("the log is silent about it")
 	}
 }
-
-// TestAKeptPortKeepsNoOtherOneWaiting: each listener has its own places for connections that say nothing.
-func TestAKeptPortKeepsNoOtherOneWaiting(t *testing.T) {
-	r := newRig(t, withDoors)
-	own, shared := r.roots()
-	address := strings.TrimPrefix(shared, "http://")
-	for range maxUnclassified + 10 {
-		dial(t, address)
-	}
-	mustWaitFor(t, "every place to be taken", func() bool {
-		r.e.demux.mu.Lock()
-		defer r.e.demux.mu.Unlock()
-		return len(r.e.demux.silent) >= maxUnclassified
-	})
-	if _, a := fetch(t, r.client, "GET", own+"/healthz"); a.status != 200 {
-		t.Errorf("the API's port: %d", a.status)
-	}
-}
