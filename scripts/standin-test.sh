@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Executes README's recipe "hosts file": an app with the names of Cloudflare's service written into it runs on a machine where those
-# names lead to callsemu on the real ports. Then a client on another machine, whose network lets no UDP out, gets media through it
-# over TCP and TLS. Machines, names and ports are of namespaces that end with this script, so that this machine's own stay as they are.
+# Executes README's recipe "hosts file", its line and its command: an app with the names of Cloudflare's service written into it runs on
+# a machine where those names lead to callsemu on the real ports. Then a client on another machine, whose network lets no UDP out, gets
+# media through it over TCP and TLS. Machines, names and ports are of namespaces that end with this script, so that this machine's own
+# stay as they are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -63,30 +64,48 @@ without_udp() {
 	done
 }
 
-# inside runs where the names are ours.
-inside() {
-	local server status=0
-	make_network
-	{
-		cat /etc/hosts
-		echo "$server_ip rtc.live.cloudflare.com api.cloudflare.com stun.cloudflare.com turn.cloudflare.com"
-	} >"$work/hosts"
-	mount --bind "$work/hosts" /etc/hosts
-	"$work/callsemu" --listen 0.0.0.0:1473 --stun 0.0.0.0:3478 --https 0.0.0.0:443 --http 0.0.0.0:80 --state-dir "$work/state" \
-		>"$work/callsemu.out" 2>"$work/callsemu.log" &
+# names_at IP has README's line in the hosts file, for that address.
+names_at() {
+	{ cat "$work/hosts.before"; sed -n "s/^127\.0\.0\.1 rtc\.live/$1 rtc.live/p" README.md; } >"$work/hosts"
+	grep -q '^[0-9.]* rtc\.live\.cloudflare\.com .* turn\.cloudflare\.com ' "$work/hosts" || { log "README.md has no line for the hosts file"; exit 1; }
+}
+
+# start ARGUMENT...: callsemu; stop ends it, which is to succeed.
+start() {
+	"$work/callsemu" "$@" --state-dir "$work/state" >>"$work/callsemu.out" 2>>"$work/callsemu.log" &
 	server=$!
 	"$work/callsemu" wait --timeout "$ready_wait"
+}
+
+stop() {
+	kill "$server"
+	wait "$server"
+}
+
+# inside runs where the names are ours.
+inside() {
+	local recipe
+	make_network
+	cp /etc/hosts "$work/hosts.before"
+	cp /etc/hosts "$work/hosts"
+	mount --bind "$work/hosts" /etc/hosts
+	read -r -a recipe < <(sed -n 's/^callsemu \(--https 127\.0\.0\.1:443 [^#]*\)#.*/\1/p' README.md)
+	[ "${#recipe[@]}" -eq 4 ] || { log "README.md has no command for the hosts file"; exit 1; }
+	names_at 127.0.0.1
+	start "${recipe[@]}"
 	step "an app with the real names written into it, the CA trusted" trusting "$work/standin"
 	step "curl under the real name" curl_answers
+	step "callsemu ends with status 0" stop
+	names_at "$server_ip"
+	start --listen 0.0.0.0:1473 --stun 0.0.0.0:3478 --https 0.0.0.0:443 --http 0.0.0.0:80
 	step "a client whose network lets no UDP out" without_udp
-	kill "$server"
-	wait "$server" || status=$?
-	if [ "$failed" -gt 0 ] || [ "$status" -ne 0 ]; then
+	step "callsemu ends with status 0 again" stop
+	if [ "$failed" -gt 0 ]; then
 		log "--- callsemu said"
 		tail -n 60 "$work/callsemu.log" >&2
 	fi
 	echo "$passed passed, $failed failed"
-	[ "$failed" -eq 0 ] && [ "$status" -eq 0 ]
+	[ "$failed" -eq 0 ]
 }
 
 if [ "${1:-}" = --inside ]; then
