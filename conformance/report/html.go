@@ -20,7 +20,7 @@ import (
 //go:embed page.html
 var pageText string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{"brief": brief}).Parse(pageText))
+var page = template.Must(template.New("page").Funcs(template.FuncMap{"different": different}).Parse(pageText))
 
 type pageView struct {
 	Target, Begun, Elapsed    string

@@ -121,3 +121,22 @@ func brief(failure string) string {
 	}
 	return strings.ToValidUTF8(failure[:most], "") + " ..."
 }
+
+// different are the failures in brief, with how often each came.
+func different(failures []string) (list []string) {
+	var times []int
+	for _, failure := range failures {
+		text := brief(failure)
+		i := slices.Index(list, text)
+		if i < 0 {
+			i, list, times = len(list), append(list, text), append(times, 0)
+		}
+		times[i]++
+	}
+	for i, n := range times {
+		if n > 1 {
+			list[i] += fmt.Sprintf(" (%d times)", n)
+		}
+	}
+	return list
+}

@@ -27,7 +27,7 @@ func sample() conformance.Report {
 	steps := []conformance.Step{{Exchange: push}, {Exchange: push, At: 2 * time.Second}, {Failure: "got 406, want 200\n\t{\"errorCode\":\"invalid_params\"}", At: 3 * time.Second}, {Note: "a note \x01"}}
 	return conformance.Report{BaseURL: "http://127.0.0.1:1/v1", Begun: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Elapsed: time.Minute, Outcomes: []conformance.Outcome{
 		outcome("push/good", conformance.Passed, conformance.Result{}),
-		outcome("push/bad", conformance.Failed, conformance.Result{Failures: []string{steps[2].Failure}, Steps: steps, Elapsed: 3 * time.Second}),
+		outcome("push/bad", conformance.Failed, conformance.Result{Failures: []string{steps[2].Failure, "other", steps[2].Failure}, Steps: steps, Elapsed: 3 * time.Second}),
 		outcome("turn/out", conformance.NotApplicable, conformance.Result{}, conformance.TURN, conformance.TwoAccounts),
 		outcome("turn/cut", conformance.Unfinished, conformance.Result{}),
 	}}
@@ -41,7 +41,7 @@ func TestTextEndsWithTheCountAndSaysWhy(t *testing.T) {
 	for _, want := range []string{
 		"\n1 passed, 1 failed\n", "push       1       1         0               0             0", "turn       0       0         0               1             1",
 		"  1: needs TURN, and a token of another account\n     turn/out\n", "not finished when the run was ended: 1\n  turn/cut\n",
-		"  push/bad: The sentence of push/bad", "[contract 1.3, recorded: somebody recorded it at the real service]\n    - got 406, want 200\n",
+		"  push/bad: The sentence of push/bad", "[contract 1.3, recorded: somebody recorded it at the real service]\n    - got 406, want 200 (2 times)\n    - other\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())

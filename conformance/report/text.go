@@ -39,8 +39,8 @@ func Text(w io.Writer, r conformance.Report) error {
 		fmt.Fprint(&b, "\nfailed:\n")
 		for _, o := range failed {
 			fmt.Fprintf(&b, "  %s: %s [contract %s, %s: %s]\n", o.Case.ID, o.Case.Sentence, o.Case.Section, o.Case.Mark, meaning(o.Case.Mark))
-			for _, failure := range o.Result.Failures {
-				fmt.Fprintf(&b, "    - %s\n", strings.ReplaceAll(brief(failure), "\n", "\n      "))
+			for _, failure := range different(o.Result.Failures) {
+				fmt.Fprintf(&b, "    - %s\n", strings.ReplaceAll(failure, "\n", "\n      "))
 			}
 		}
 	}
