@@ -112,8 +112,8 @@ func (c *conformanceCommand) suite() (suite conformance.Suite, err error) {
 
 // aim gives the suite its target: the one of the settings, or an emulator that end closes.
 func (c *conformanceCommand) aim(ctx context.Context, suite *conformance.Suite) (end func(), err error) {
-	target, end := conformance.Target{}, func() {}
-	if c.BaseURL == "" {
+	var target conformance.Target
+	if end = func() {}; c.BaseURL == "" {
 		target, end, err = c.own(ctx)
 		suite.Own = c.own
 	} else {

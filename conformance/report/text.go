@@ -16,9 +16,9 @@ func Text(w io.Writer, r conformance.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s\n\n", target(r), r.Elapsed.Round(time.Second))
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(table, "area\tpassed\tfailed\tobserved\tnot applicable\tnot finished\t\n")
+	_, _ = fmt.Fprint(table, "area\tpassed\tfailed\tobserved\tnot applicable\tnot finished\t\n")
 	for _, a := range areas(r) {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t\n", a.Name, a.Passed, a.Failed, a.Observed, a.NotApplicable, a.Unfinished)
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t\n", a.Name, a.Passed, a.Failed, a.Observed, a.NotApplicable, a.Unfinished)
 	}
 	if err := table.Flush(); err != nil {
 		return err
