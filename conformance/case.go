@@ -207,6 +207,7 @@ func (t *T) checkDeclared(c Case) {
 type T struct {
 	id           string // of the case
 	made         made
+	endpoints    *endpoints // nil until the case wants one
 	target       Target
 	schema       *openapi.Document
 	http         *http.Client

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -294,6 +295,23 @@ func TestNothingIsLeftAtAService(t *testing.T) {
 			if item.Name != "" {
 				t.Errorf("%s still has %+v", path, item)
 			}
+		}
+	}
+}
+
+// TestEndpointsShareOneAddress: where one address leads to the suite, a case with several endpoints has them all there.
+func TestEndpointsShareOneAddress(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := free.Addr().String()
+	_ = free.Close()
+	target := probed(t, inProcess(t, func(*emulator.Config) {}))
+	target.Endpoint = conformance.Endpoint{URL: "ws://" + at, Listen: at}
+	for _, id := range []string{"adapters/handshake", "fault/closeAdapters-partly"} {
+		if result := conformance.Run(t.Context(), caseByID(t, id), target); !result.Passed() {
+			t.Errorf("%s: %q", id, result.Failures)
 		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +24,7 @@ type Endpoint struct {
 	Listen string // IP:PORT; empty means a free port of 127.0.0.1
 }
 
-// endpoint is the suite's WebSocket server during one case.
+// endpoint is one path of the suite's WebSocket server during one case.
 type endpoint struct {
 	t       *T
 	url     string // with a path of its own
@@ -43,40 +45,66 @@ type wsPacket struct {
 	payload             []byte
 }
 
-// endpoint starts a server that accepts every WebSocket on its path, until the end of the case.
-func (t *T) endpoint() *endpoint {
-	at := t.target.Endpoint
-	listen := at.Listen
-	if listen == "" {
-		listen = "127.0.0.1:0"
+// endpoints is the server of one case, with a path for each endpoint: Endpoint.Listen is one address for all.
+type endpoints struct {
+	base string // of their URLs, without a slash at its end
+
+	mu     sync.Mutex
+	byPath map[string]*endpoint
+}
+
+func (s *endpoints) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	e := s.byPath[r.URL.Path]
+	s.mu.Unlock()
+	if e == nil {
+		http.NotFound(w, r)
+		return
 	}
-	listener, err := net.Listen("tcp", listen)
-	t.Must(err)
-	base := at.URL
-	if base == "" {
-		base = "ws://" + listener.Addr().String()
+	e.serve(w, r)
+}
+
+// endpoint accepts every WebSocket on a path of its own, until the end of the case.
+func (t *T) endpoint() *endpoint {
+	if t.endpoints == nil {
+		t.endpoints = t.listen()
 	}
 	path := "/" + rand.Text()
-	e := &endpoint{t: t, url: strings.TrimSuffix(base, "/") + path + "?token=" + rand.Text(), sockets: make(chan *socket, 64)}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != path {
-			http.NotFound(w, r)
-			return
-		}
-		e.serve(w, r)
-	}), ReadHeaderTimeout: 10 * time.Second}
+	e := &endpoint{t: t, url: t.endpoints.base + path + "?token=" + rand.Text(), sockets: make(chan *socket, 64)}
+	t.endpoints.mu.Lock()
+	t.endpoints.byPath[path] = e
+	t.endpoints.mu.Unlock()
+	return e
+}
+
+// listen starts the server.
+func (t *T) listen() *endpoints {
+	at := t.target.Endpoint
+	listener, err := net.Listen("tcp", orElse(at.Listen, "127.0.0.1:0"))
+	t.Must(err)
+	s := &endpoints{base: strings.TrimSuffix(orElse(at.URL, "ws://"+listener.Addr().String()), "/"), byPath: map[string]*endpoint{}}
+	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) })
 	t.Cleanup(func() {
 		_ = server.Close()
 		serving.Wait()
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		for _, conn := range e.made {
-			_ = conn.CloseNow()
+		s.mu.Lock()
+		all := slices.Collect(maps.Values(s.byPath))
+		s.mu.Unlock()
+		for _, e := range all {
+			e.closeAll()
 		}
 	})
-	return e
+	return s
+}
+
+func (e *endpoint) closeAll() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, conn := range e.made {
+		_ = conn.CloseNow()
+	}
 }
 
 func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) {

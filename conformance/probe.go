@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -95,6 +96,14 @@ func probeApp(ctx context.Context, target Target) error {
 	if err == nil && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound) {
 		err = fmt.Errorf("conformance: probe: the target refuses the app id with its secret: status %d", status)
 	}
+	if err != nil || !target.Emulator {
+		return err
+	}
+	status, _, _, err = askAs(ctx, target, target.Secret+"0", http.MethodPost, root+"/v1/apps/"+target.AppID+"/sessions/new")
+	if err == nil && status == http.StatusCreated {
+		err = errors.New("conformance: probe: the emulator takes any secret for this app, so that no case can see it refuse one; " +
+			"use the app that it printed at its start, or start it with --app ID:SECRET")
+	}
 	return err
 }
 
@@ -107,6 +116,14 @@ func probeTURN(ctx context.Context, target Target) (Target, error) {
 		return target, err
 	}
 	if status < http.StatusMultipleChoices && strings.Contains(string(body), `"turn:`) { // that it is 201 a case proves
+		wrong, _, _, err := askWith(ctx, target, target.TURNKeyToken+"0", http.MethodPost, url, strings.NewReader(`{"ttl":60}`))
+		if err == nil && wrong == status {
+			err = errors.New("conformance: probe: the emulator takes any token for this TURN key, so that no case can see it refuse one; " +
+				"use the key that it printed at its start, or start it with --turn-key ID:TOKEN")
+		}
+		if err != nil {
+			return target, err
+		}
 		target.Has = append(target.Has, TURN)
 		if strings.Contains(string(body), `"turns:`) {
 			target.Has = append(target.Has, TURNOverTLS)

@@ -245,3 +245,24 @@ func TestProbeSaysThatTheSecretIsWrong(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+func TestProbeSaysThatAnySecretIsTaken(t *testing.T) {
+	for _, careless := range []string{"/v1/apps/app/sessions/new", "/v1/turn/keys/key/credentials/generate-ice-servers"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/readyz":
+				_, _ = w.Write([]byte(`{}`))
+			case r.URL.Path != careless && strings.HasSuffix(r.Header.Get("Authorization"), "0"):
+				w.WriteHeader(http.StatusUnauthorized)
+			default:
+				w.WriteHeader(http.StatusCreated)
+				_, _ = w.Write([]byte(`{"iceServers":[{"urls":["turn:x"]}]}`))
+			}
+		}))
+		defer server.Close()
+		target := conformance.Target{BaseURL: server.URL, AppID: "app", Secret: "known", TURNKeyID: "key", TURNKeyToken: "known"}
+		if _, err := conformance.Probe(t.Context(), target); err == nil || !strings.Contains(err.Error(), "takes any") {
+			t.Errorf("%s: the error is %v", careless, err)
+		}
+	}
+}
