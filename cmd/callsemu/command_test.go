@@ -36,6 +36,7 @@ func TestCommand(t *testing.T) {
 	t.Run("version", func(t *testing.T) { printsVersion(t, binary) })
 	t.Run("ca and env serve the client of a running emulator", func(t *testing.T) { tellsWhomToTrust(t, binary) })
 	t.Run("conformance starts an emulator of its own", func(t *testing.T) { conformanceAlone(t, binary) })
+	t.Run("conformance helps", func(t *testing.T) { conformanceHelps(t, binary) })
 	t.Run("conformance fails with its cases", func(t *testing.T) { conformanceFails(t, binary) })
 	t.Run("conformance ends in time", func(t *testing.T) { conformanceTimesOut(t, binary) })
 	t.Run("conformance says what there is when it is interrupted", func(t *testing.T) { conformanceIsInterrupted(t, binary) })

@@ -50,6 +50,15 @@ func conformanceAlone(t *testing.T, binary string) {
 	}
 }
 
+func conformanceHelps(t *testing.T, binary string) {
+	got := runToEnd(t, binary, nil, "conformance", "--help")
+	for _, part := range []string{"--base-url", "CALLS_APP_SECRET", "--run", "--report", "conformance drift"} {
+		if !strings.Contains(got.stdout, part) {
+			t.Errorf("no %q in %s", part, got.stdout)
+		}
+	}
+}
+
 func conformanceFails(t *testing.T, binary string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -209,7 +209,16 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		return err
 	}
 	selected := ctx.Selected()
-	if selected != nil && selected.Name != "serve" {
+	switch {
+	case selected != nil && selected.Name == "conformance":
+		test, err := kong.Trace(ctx.Kong, []string{"conformance", "test"})
+		if err != nil {
+			return err
+		}
+		options.NoAppSummary = true
+		_, _ = fmt.Fprint(ctx.Stdout, "\ncallsemu conformance test, and callsemu conformance alone: ")
+		return kong.DefaultHelpPrinter(options, test)
+	case selected != nil && selected.Name != "serve":
 		return nil
 	}
 	if selected == nil {
