@@ -558,13 +558,16 @@ func (p *Peer) pullInto(mid string, pub *Publication, want Selection) (*Subscrip
 // Select changes which layer a pull wants. It fails with ErrNoSection.
 func (p *Peer) Select(mid string, want Selection) error {
 	p.mu.Lock()
-	s := p.negotiation.live(mid)
+	var sub *Subscription // the section may lose it at any time
+	if s := p.negotiation.live(mid); s != nil {
+		sub = s.subscription
+	}
 	p.mu.Unlock()
-	if s == nil || s.subscription == nil {
+	if sub == nil {
 		return fmt.Errorf("%w: nothing is sent on mid %q", ErrNoSection, mid)
 	}
-	s.subscription.want(want)
-	s.subscription.step(time.Now())
+	sub.want(want)
+	sub.step(time.Now())
 	return nil
 }
 

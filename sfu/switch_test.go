@@ -3,6 +3,7 @@ package sfu
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -210,6 +211,30 @@ func TestStoppedLayerWithoutLeaveSendsNothing(t *testing.T) {
 		t.Fatalf("got %q %+v, want f as the next packet after the pause", rid, n)
 	}
 	g.nothing()
+}
+
+// TestChoiceOfALayerMeetsTheEnd: the tracks of a session may end while a layer is chosen.
+func TestChoiceOfALayerMeetsTheEnd(t *testing.T) {
+	g := newStage(t, Selection{PreferredRID: "f"}, "f", "h")
+	p := g.sub.peer
+	p.mu.Lock()
+	sec := &section{mid: "0", kind: KindVideo, subscription: g.sub}
+	p.negotiation.sections = append(p.negotiation.sections, sec)
+	p.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		p.endTracks()
+	}()
+	for {
+		if err := p.Select("0", Selection{PreferredRID: "h"}); err != nil {
+			if !errors.Is(err, ErrNoSection) {
+				t.Error(err)
+			}
+			break
+		}
+	}
+	<-ended
 }
 
 func TestAnotherSourceContinuesTheStream(t *testing.T) {
