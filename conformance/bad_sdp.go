@@ -40,7 +40,7 @@ func subtlyBadSDPs(good string) []string {
 // refuseBadSDPs posts every bad form of a good SDP, whose first section is audio, in the request that with makes of
 // it; with says so where the schema cannot see the fault.
 func (t *T) refuseBadSDPs(ctx context.Context, good string, with func(sdp string) call) {
-	for row, list := range badSDPs(good) {
+	for row, list := range inOrder(badSDPs(good)) {
 		for _, sdp := range list {
 			c := with(sdp)
 			if c.Blind == "" {

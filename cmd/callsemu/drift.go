@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -126,7 +128,7 @@ func decided(g golden.Group) (where []string) {
 		}
 	}
 	if g.Kind == golden.Time {
-		where = append(where, timeouts(g.Is)...)
+		where = append(where, timeouts(g.Was, g.Is)...)
 	}
 	return where
 }
@@ -135,11 +137,20 @@ func decided(g golden.Group) (where []string) {
 type wireError struct {
 	code, text string
 	status     int
-	item       bool
+	item       bool // or observed: of any status
 }
+
+// observedError is the value of an observation that is an error.
+var observedError = regexp.MustCompile(`^([a-z0-9_]+) (".*")$`)
 
 // errorsOf are the error of the emulator's answer and those of its items.
 func errorsOf(g golden.Group) (list []wireError) {
+	if value, err := strconv.Unquote(g.Is); err == nil && g.Kind == golden.Seen {
+		if found := observedError.FindStringSubmatch(value); found != nil {
+			text, _ := strconv.Unquote(found[2])
+			return []wireError{{code: found[1], text: text, item: true}}
+		}
+	}
 	if g.Now == nil || g.Kind != golden.Status && g.Kind != golden.Body {
 		return nil
 	}
@@ -203,11 +214,13 @@ func suiteRows(e wireError) string {
 	return "row " + strings.Join(ids, ", or ")
 }
 
-// timeouts are the rules whose default is of that class.
-func timeouts(class string) (where []string) {
+// timeouts are the rules whose default is of one of these classes. Many are of the shortest.
+func timeouts(classes ...string) (where []string) {
 	for _, r := range session.RuleTable() {
-		if d, err := time.ParseDuration(r.Default); err == nil && conformance.TimeClass(d) == class && class != conformance.TimeClass(0) {
-			where = append(where, fmt.Sprintf("perhaps the rule %s (%s): %s (%s)", r.Name, r.Default, r.Help, r.Source))
+		d, err := time.ParseDuration(r.Default)
+		class := conformance.TimeClass(d)
+		if err == nil && class != conformance.TimeClass(0) && slices.Contains(classes, class) {
+			where = append(where, fmt.Sprintf("perhaps --set %s (default %s): %s (%s)", r.Name, r.Default, r.Help, r.Source))
 		}
 	}
 	return where

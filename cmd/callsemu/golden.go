@@ -49,14 +49,13 @@ func (c *testCommand) Run(ctx context.Context, out streams) error {
 	if c.Compare == "" {
 		return summary(out, result)
 	}
-	if err := summary(out, result); err != nil && !errors.Is(err, errNotPassed) {
-		return err
-	}
 	comparison := golden.Compare(record, transcript, c.chosen())
-	if _, err := fmt.Fprintf(out.stdout, "\ncompared with %s:\n\n", c.Compare); err != nil {
+	_, _ = fmt.Fprintf(out.stdout, "compared with %s:\n\n", c.Compare)
+	if err := comparison.Words(out.stdout); err != nil {
 		return err
 	}
-	if err := comparison.Words(out.stdout); err != nil {
+	_, _ = fmt.Fprintln(out.stdout)
+	if err := summary(out, result); err != nil && !errors.Is(err, errNotPassed) {
 		return err
 	}
 	if len(comparison.Differences) > 0 {

@@ -83,8 +83,11 @@ func (n *names) url(url string) string {
 	return path
 }
 
-// longestText is how much of a string is kept.
-const longestText = 300
+// longestText is how much of a string is kept, and beginning how much of a longer one that is no JSON.
+const (
+	longestText = 300
+	beginning   = 16
+)
 
 func cut(s string) string {
 	if len(s) <= longestText {
@@ -102,7 +105,10 @@ func (n *names) body(raw string, answer bool) any {
 	decoder.UseNumber()
 	var value any
 	if decoder.Decode(&value) != nil || decoder.More() {
-		return n.text(cut(raw))
+		if len(raw) > longestText { // it was cut when it was recorded, or is no JSON: what it was about, stands at its beginning
+			return n.text(raw[:beginning]) + "... (cut)"
+		}
+		return n.text(raw)
 	}
 	return n.value("", value, answer)
 }
@@ -116,7 +122,9 @@ func (n *names) value(name string, value any, answer bool) any {
 	case map[string]any:
 		clean := map[string]any{}
 		for _, member := range slices.Sorted(maps.Keys(v)) {
-			clean[member] = n.value(member, v[member], answer)
+			if member != "bytesProcessed" { // it is there when there were bytes, which is a matter of moments
+				clean[member] = n.value(member, v[member], answer)
+			}
 		}
 		return clean
 	case []any:
@@ -129,10 +137,6 @@ func (n *names) value(name string, value any, answer bool) any {
 		return clean
 	case string:
 		return n.member(name, v, answer)
-	case json.Number:
-		if name == "bytesProcessed" {
-			return "<number>"
-		}
 	}
 	return value
 }

@@ -100,7 +100,8 @@ func lineDifferences(was, is []string) (list [][3]string) {
 		for _, before := range gone {
 			now := ""
 			if i := slices.IndexFunc(come, func(line string) bool { return attribute(line) == attribute(before) }); i >= 0 {
-				now, come = come[i], slices.Delete(come, i, i+1)
+				now = come[i]
+				come = slices.Delete(come, i, i+1)
 			}
 			list = append(list, [3]string{before, now, section})
 		}
