@@ -14,8 +14,9 @@ type Step struct {
 	Exchange *Exchange
 	Note     string
 	Failure  string
-	Poll     int // which poll of the case an exchange is part of, from 1; 0 for none
-	Try      int // and which try of that
+	Poll     int  // which poll of the case an exchange is part of, from 1; 0 for none
+	Try      int  // and which try of that
+	Tidy     bool // an exchange that closes what the case has left
 }
 
 // Exchange is one HTTP request with its answer.

@@ -138,5 +138,6 @@ func (t *T) tidyCall(ctx context.Context, method, url, authorization string, bod
 		request.Header.Set("Content-Type", "application/json")
 	}
 	a, _ := t.send(request, encoded) // the record has the error
+	t.steps[len(t.steps)-1].Tidy = true
 	return a
 }

@@ -49,6 +49,7 @@ func run(n int, edit ...func(*conformance.Outcome)) conformance.Report {
 		steps = append(steps, conformance.Step{Exchange: answer(429, `{"errorCode":"x","errorDescription":"session `+session+`"}`)})
 	}
 	steps = append(steps, conformance.Step{Exchange: &conformance.Exchange{Method: "POST", URL: "/_emu/clock", Status: 200}},
+		conformance.Step{Exchange: &conformance.Exchange{Method: "PUT", URL: "/v1/tidied", Status: 200}, Tidy: true},
 		conformance.Step{Exchange: &conformance.Exchange{Method: "GET", URL: "/v1/x", Broken: fmt.Sprintf("dial tcp 127.0.0.1:400%d: connection refused", n)}})
 	o := conformance.Outcome{Status: conformance.Failed}
 	o.Case = conformance.Case{ID: "area/name", Section: "1.3", Mark: conformance.Doc}
@@ -86,7 +87,7 @@ func TestTwoRunsOfOneTargetAreOneTranscript(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, first)
 		}
 	}
-	for _, never := range []string{"_emu", "abc00", "linked", "frag1", "4000", "Explain"} {
+	for _, never := range []string{"_emu", "tidied", "abc00", "linked", "frag1", "4000", "Explain"} {
 		if strings.Contains(first, never) {
 			t.Errorf("%s is in\n%s", never, first)
 		}
@@ -129,7 +130,7 @@ func TestDifferencesAreNamed(t *testing.T) {
 		want []string
 	}{
 		"status": {func(o *conformance.Outcome) {
-			*answer(o) = *o.Result.Steps[len(o.Result.Steps)-3].Exchange
+			*answer(o) = *o.Result.Steps[len(o.Result.Steps)-4].Exchange
 		}, []string{step + `status: 200 -> 429 x "session <session 1>"`}},
 		"no answer":      {func(o *conformance.Outcome) { answer(o).Broken = "context deadline exceeded" }, []string{step + "status: 200 -> no answer (no answer in time)"}},
 		"value":          {replace(`"mid":"0"`, `"mid":"7"`), []string{step + `body field tracks[0].mid: "0" -> "7"`}},

@@ -72,9 +72,6 @@ func caseOf(o conformance.Outcome) Case {
 	}
 	names := newNames()
 	for _, x := range lastTries(o.Result.Steps) {
-		if strings.HasPrefix(x.URL, "/_emu/") {
-			continue
-		}
 		next := names.exchange(x)
 		if !slices.ContainsFunc(c.Exchanges[c.repeats(next):], next.answersAs) {
 			c.Exchanges = append(c.Exchanges, next)
@@ -89,14 +86,15 @@ func caseOf(o conformance.Outcome) Case {
 	return c
 }
 
-// lastTries are the exchanges without those tries of a poll that another one followed.
+// lastTries are the exchanges with the API, without those tries of a poll that another one followed. What the suite tidies up at
+// services alone is left out.
 func lastTries(steps []conformance.Step) (kept []*conformance.Exchange) {
 	last := map[int]int{} // try by poll
 	for _, s := range steps {
 		last[s.Poll] = max(last[s.Poll], s.Try)
 	}
 	for _, s := range steps {
-		if s.Exchange != nil && s.Try == last[s.Poll] {
+		if s.Exchange != nil && s.Try == last[s.Poll] && !s.Tidy && !strings.HasPrefix(s.Exchange.URL, "/_emu/") {
 			kept = append(kept, s.Exchange)
 		}
 	}

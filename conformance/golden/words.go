@@ -51,16 +51,13 @@ type Group struct {
 	Times      int
 }
 
-// Groups puts together what is the same difference of the same kind of call, and sorts: the heaviest kind first (see Kind), then
+// Groups puts together what is the same difference, and sorts: the heaviest kind first (see Kind), then
 // what the surest cases show (doc before recorded, seen and inferred), then what shows most often.
 func (c Comparison) Groups() []Group {
 	var groups []Group
 	index := map[string]int{}
 	for _, d := range c.Differences {
-		key := fmt.Sprint(d.Kind, unnumbered(d.Call), d.What, unnumbered(d.Was), unnumbered(d.Is))
-		if d.Kind == Seen || d.Kind == MissingCase || d.Kind == Outcome {
-			key = d.ID + key // the name of an observation is the case's own
-		}
+		key := d.groupedBy()
 		i, known := index[key]
 		if !known {
 			i = len(groups)
@@ -85,6 +82,21 @@ func (c Comparison) Groups() []Group {
 		return 0
 	})
 	return groups
+}
+
+// groupedBy is equal for what is one difference: a line of SDP or a header wherever it comes, anything else at one kind of call, and
+// what has a name of the case's own, such as an observation, in that case.
+func (d Difference) groupedBy() string {
+	key := fmt.Sprint(d.Kind, unnumbered(d.Was), "\n", unnumbered(d.Is), "\n")
+	switch {
+	case d.Kind == SDP || d.Kind == Seen && strings.HasSuffix(d.What, ", line"):
+		return key
+	case d.Kind == Header:
+		return key + d.What
+	case d.Kind == Seen || d.Kind == MissingCase || d.Kind == Outcome:
+		return key + d.What + d.ID
+	}
+	return key + d.What + unnumbered(d.Call)
 }
 
 func sureness(d Difference) int {
