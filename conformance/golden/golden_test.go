@@ -92,6 +92,9 @@ func TestTwoRunsOfOneTargetAreOneTranscript(t *testing.T) {
 			t.Errorf("%s is in\n%s", never, first)
 		}
 	}
+	if n := strings.Count(first, "a=candidate:"); n != 1 {
+		t.Errorf("%d candidates that differ in their addresses alone:\n%s", n, first)
+	}
 	if n := strings.Count(first, `"method"`); n != 4 {
 		t.Errorf("%d calls are left, want the push, the poll's last, the refusal and the one without an answer:\n%s", n, first)
 	}
