@@ -2,10 +2,14 @@ package conformance_test
 
 import (
 	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -84,6 +88,32 @@ func TestObservingNeitherPassesNorFails(t *testing.T) {
 			if seen := observed(report.Outcomes[0].Result); !strings.Contains(seen, tc.want) {
 				t.Errorf("no %q in\n%s", tc.want, seen)
 			}
+		})
+	}
+}
+
+// TestCasesRangeOverMapsInOrder: a record has the calls of a case in the order in which it made them, so two runs must make them alike.
+// What is seen here are maps that stand in the range clause.
+func TestCasesRangeOverMapsInOrder(t *testing.T) {
+	files, err := filepath.Glob("cases_*.go")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	set := token.NewFileSet()
+	for _, name := range files {
+		file, err := parser.ParseFile(set, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if loop, is := n.(*ast.RangeStmt); is {
+				if literal, is := loop.X.(*ast.CompositeLit); is {
+					if _, is := literal.Type.(*ast.MapType); is {
+						t.Errorf("%s ranges over a map; write inOrder around it", set.Position(loop.Pos()))
+					}
+				}
+			}
+			return true
 		})
 	}
 }
