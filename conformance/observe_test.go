@@ -107,7 +107,7 @@ func TestCasesRangeOverMapsInOrder(t *testing.T) {
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if loop, is := n.(*ast.RangeStmt); is {
-				if literal, is := loop.X.(*ast.CompositeLit); is {
+				if literal, is := ast.Unparen(loop.X).(*ast.CompositeLit); is {
 					if _, is := literal.Type.(*ast.MapType); is {
 						t.Errorf("%s ranges over a map; write inOrder around it", set.Position(loop.Pos()))
 					}
