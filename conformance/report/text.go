@@ -44,10 +44,30 @@ func Text(w io.Writer, r conformance.Report) error {
 			}
 		}
 	}
-	if observed := with(r, conformance.Observed); len(observed) > 0 {
-		fmt.Fprintf(&b, "\n%d observed: open questions of the contract, which neither pass nor fail; a report, or --record, has what the target did\n", len(observed))
+	if seen := with(r, conformance.Observed); len(seen) > 0 {
+		observed(&b, seen)
 	}
 	fmt.Fprintf(&b, "\n%d passed, %d failed\n", r.Count(conformance.Passed), r.Count(conformance.Failed))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// fewObserved is for how many observing cases the summary has all that they saw: those of a question or two that somebody asks.
+const fewObserved = 5
+
+// observed writes the questions, and what was seen of them if they are few.
+func observed(b *strings.Builder, seen []conformance.Outcome) {
+	fmt.Fprintf(b, "\n%d observed: open questions of the contract, which neither pass nor fail\n", len(seen))
+	for _, o := range seen {
+		fmt.Fprintf(b, "  %s: %s\n", o.Case.ID, o.Case.Sentence)
+		if len(seen) > fewObserved {
+			continue
+		}
+		for _, saw := range o.Result.Observations {
+			fmt.Fprintf(b, "    %s = %s\n", saw.Name, strings.ReplaceAll(saw.Value, "\n", "\n      "))
+		}
+	}
+	if len(seen) > fewObserved {
+		fmt.Fprintln(b, "  what the target did, is in a report (--report), in a record (--record), and here when few of them are run")
+	}
 }
