@@ -103,6 +103,11 @@ func TestPlantedDifferencesAreNamed(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		}},
+		"a run that is cut off is not equal": {other, []string{"drift", "--timeout=2s", "--record=" + record}, func(t *testing.T, got result) {
+			if got.status != 1 || got.stdout != "" || !strings.Contains(got.stderr, "cases were not finished") {
+				t.Errorf("got %+v", got)
+			}
+		}},
 		"compare": {hasty, []string{"--compare=" + record}, namesPlanted},
 		"drift":   {hasty, []string{"drift", "--record=" + record}, driftNamesPlanted},
 	} {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 
+	"github.com/callsemu/callsemu/conformance"
 	"github.com/callsemu/callsemu/conformance/golden"
 )
 
@@ -20,7 +21,7 @@ type conformanceCommands struct {
 type testCommand struct {
 	conformanceCommand
 	Record  string `placeholder:"FILE" help:"Write what the target did: statuses, bodies, SDP and observations, without what is of this run alone. JSON, for --compare and drift."`
-	Compare string `placeholder:"FILE" help:"Show where the target differs from what --record wrote, case by case. The exit status is 1 if it does, whatever passed or failed."`
+	Compare string `placeholder:"FILE" help:"Show where the target differs from what --record wrote, case by case. The exit status is 1 if it does or the run was cut off, whatever passed or failed."`
 }
 
 // Run is the default command.
@@ -58,7 +59,12 @@ func (c *testCommand) Run(ctx context.Context, out streams) error {
 	if err := summary(out, result); err != nil && !errors.Is(err, errNotPassed) {
 		return err
 	}
-	if len(comparison.Differences) > 0 {
+	return equal(comparison, result)
+}
+
+// equal is errNotPassed unless all was compared that was to be, and nothing differs.
+func equal(c golden.Comparison, r conformance.Report) error {
+	if len(c.Differences) > 0 || r.Count(conformance.Unfinished) > 0 {
 		return errNotPassed
 	}
 	return nil
