@@ -206,13 +206,13 @@ same_ca() {
 # conformance runs every case from outside. Adapters find the suite's endpoint by the name that the compose file gives this machine.
 conformance() {
 	CGO_ENABLED=0 go build -o "$work/callsemu" ./cmd/callsemu &&
-		"$work/callsemu" conformance --base-url http://127.0.0.1:1473/v1 --app-id conformance --app-secret known \
-			--turn-key-id conformance --turn-key-token known \
+		"$work/callsemu" conformance --base-url http://127.0.0.1:1473/v1 --app-id conformance --app-secret of-compose-test \
+			--turn-key-id conformance --turn-key-token of-compose-test \
 			--endpoint-url ws://host.docker.internal:9473 --endpoint-listen 0.0.0.0:9473
 }
 
 if [ "$what" = conformance ]; then # an app and a TURN key whose secrets the emulator checks
-	export CALLSEMU_APP=conformance:known CALLSEMU_TURN_KEY=conformance:known
+	export CALLSEMU_APP=conformance:of-compose-test CALLSEMU_TURN_KEY=conformance:of-compose-test
 fi
 
 # try_compose COMPOSE...: one implementation of compose, from up to down.
