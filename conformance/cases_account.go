@@ -133,7 +133,7 @@ func accountUsable(ctx context.Context, t *T) {
 }
 
 func accountNames(ctx context.Context, t *T) {
-	for body, want := range map[string]string{"": "", "{}": "", `{"name":null}`: "", `{"name":""}`: "", `{"name":"twice","x":[1]}`: "twice"} {
+	for body, want := range inOrder(map[string]string{"": "", "{}": "", `{"name":null}`: "", `{"name":""}`: "", `{"name":"twice","x":[1]}`: "twice"}) {
 		for range 2 {
 			var b any
 			if body != "" {
@@ -228,10 +228,10 @@ func accountPath(ctx context.Context, t *T) {
 }
 
 func accountMethod(ctx context.Context, t *T) {
-	for path, methods := range map[string][]string{
+	for path, methods := range inOrder(map[string][]string{
 		"/calls/apps": {http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions},
 		"/calls/turn_keys/" + strings.Repeat("0", 32): {http.MethodPost, http.MethodPatch, http.MethodOptions},
-	} {
+	}) {
 		for _, method := range methods {
 			x := t.account(ctx, accountCall{Method: method, Path: path, Unlisted: true})
 			x.wantError("7001/405 account")

@@ -122,7 +122,7 @@ func adaptersRefused(ctx context.Context, t *T) {
 	}
 	refused("invalid_params/406 no tracks", "no item")
 	refused("invalid_params/406 five adapters", "five items", good, good, good, good, good)
-	for why, item := range map[string]adapterItem{
+	for why, item := range inOrder(map[string]adapterItem{
 		"another scheme":      with(func(i *adapterItem) { i.Endpoint = "https://endpoint.invalid/x" }),
 		"no endpoint":         with(func(i *adapterItem) { i.Endpoint = "" }),
 		"no host":             with(func(i *adapterItem) { i.Endpoint = "wss://" }),
@@ -133,10 +133,10 @@ func adaptersRefused(ctx context.Context, t *T) {
 		"no session":          egressItem("", "cam", good.Endpoint, "jpeg"),
 		"no output codec":     egressItem("s", "cam", good.Endpoint, ""),
 		"another codec":       egressItem("s", "cam", good.Endpoint, "png"),
-	} {
+	}) {
 		refused("invalid_params/406 adapter", why, item)
 	}
-	for why, ids := range map[string][]string{"no adapter": nil, "five adapters": {"a", "b", "c", "d", "e"}, "no id": {""}} {
+	for why, ids := range inOrder(map[string][]string{"no adapter": nil, "five adapters": {"a", "b", "c", "d", "e"}, "no id": {""}}) {
 		body := closeAdaptersBody{Tracks: []closeAdapterItem{}}
 		for _, id := range ids {
 			body.Tracks = append(body.Tracks, closeAdapterItem{id})
@@ -146,9 +146,9 @@ func adaptersRefused(ctx context.Context, t *T) {
 }
 
 func adaptersUndecodable(ctx context.Context, t *T) {
-	for why, body := range map[string]string{
+	for why, body := range inOrder(map[string]string{
 		"not JSON": `{"tracks":[`, "tracks is text": `{"tracks":"x"}`, "a number for a name": `{"tracks":[{"location":"local","trackName":5}]}`,
-	} {
+	}) {
 		t.do(ctx, call{Method: http.MethodPost, Path: "/adapters/websocket/new", Body: body, Malformed: why}).wantError("decoding_error/400 adapters")
 	}
 }

@@ -51,7 +51,7 @@ func channelCases() []Case {
 
 func channelsTooEarly(ctx context.Context, t *T) {
 	connected, _ := t.publish(ctx, sfutest.Config{}, mic())
-	for name, c := range map[string]*client{"fresh": t.client(ctx, sfutest.Config{}), "media only": connected} {
+	for name, c := range inOrder(map[string]*client{"fresh": t.client(ctx, sfutest.Config{}), "media only": connected}) {
 		begun := time.Now()
 		c.postChannels(ctx, localChannel("chat")).wantError("session_error/425")
 		c.putChannels(ctx, "update", remoteChannel(connected.ID, "chat").replying(true)).wantError("session_error/425")

@@ -37,9 +37,9 @@ func closeRefusedCases() []Case {
 
 func closeNoTracks(ctx context.Context, t *T) {
 	path := "/sessions/" + t.newSession(ctx) + "/tracks/close"
-	for what, body := range map[string]string{
+	for what, body := range inOrder(map[string]string{
 		"empty list": `{"tracks":[],"force":true}`, "no list": `{"force":true}`, "null list": `{"tracks":null,"force":false}`,
-	} {
+	}) {
 		t.do(ctx, call{Method: http.MethodPut, Path: path, Body: body, Malformed: what}).wantError("invalid_params/406 no tracks")
 	}
 }

@@ -120,15 +120,15 @@ func credentialsTTL(ctx context.Context, t *T) {
 		t.do(ctx, generate("/generate-ice-servers", credentialsBody{TTL: ttl})).want(http.StatusCreated)
 	}
 	for _, path := range []string{"/generate-ice-servers", "/generate"} {
-		for body, why := range map[string]string{
+		for body, why := range inOrder(map[string]string{
 			`{}`: "no ttl", `{"ttl":null}`: "no ttl", `{"ttl":"86400"}`: "a text", `{"ttl":true}`: "a bool", `{"ttl":[60]}`: "a list",
 			`[]`: "no object", `{"ttl":`: "syntax",
-		} {
+		}) {
 			c := generate(path, body)
 			c.Malformed = why
 			t.do(ctx, c).wantError("decoding_error/400")
 		}
-		for body, why := range map[string]string{`{"ttl":0}`: "zero", `{"ttl":-1}`: "negative"} {
+		for body, why := range inOrder(map[string]string{`{"ttl":0}`: "zero", `{"ttl":-1}`: "negative"}) {
 			c := generate(path, body)
 			c.Malformed = why
 			t.do(ctx, c).wantError(rowTTL)

@@ -144,12 +144,12 @@ func deliverNoReplay(ctx context.Context, t *T) {
 
 func deliverUnreliable(ctx context.Context, t *T) {
 	no, zero, ms := false, 0, 500
-	for name, item := range map[string]channelRow{
+	for name, item := range inOrder(map[string]channelRow{
 		"unordered":           {Ordered: &no},
 		"maxRetransmits 0":    {Ordered: &no, MaxRetransmits: &zero},
 		"maxPacketLifeTime":   {MaxPacketLifeTime: &ms},
 		"maxPacketLifeTime 0": {Ordered: &no, MaxPacketLifeTime: &zero},
-	} {
+	}) {
 		pub, sub := t.dataClient(ctx), t.dataClient(ctx)
 		item.Location, item.DataChannelName = "local", "chat"
 		publisher := pub.allocate(ctx, item)

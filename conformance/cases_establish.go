@@ -102,12 +102,12 @@ func establishAnswered(ctx context.Context, t *T) {
 }
 
 func establishSpellings(ctx context.Context, t *T) {
-	for name, body := range map[string]establishBody{
+	for name, body := range inOrder(map[string]establishBody{
 		"datachannel":  {Misspelt: serverEvents()},
 		"list of one":  {List: []channelItem{*serverEvents()}},
 		"no location":  {DataChannel: &channelItem{DataChannelName: "server-events"}},
 		"the ordinary": {DataChannel: serverEvents()},
-	} {
+	}) {
 		c := t.client(ctx, sfutest.Config{})
 		x := c.establish(ctx, body).want(http.StatusOK).wantRenegotiation(true)
 		if x.Body.DataChannel == nil || x.Body.DataChannel.DataChannelName != "server-events" {

@@ -66,9 +66,9 @@ const origin = "https://app.example"
 
 func httpPreflight(ctx context.Context, t *T) {
 	none := ""
-	for method, path := range map[string]string{
+	for method, path := range inOrder(map[string]string{
 		http.MethodPost: "/sessions/new", http.MethodPut: "/sessions/0/renegotiate", http.MethodGet: "/sessions/0",
-	} {
+	}) {
 		x := t.do(ctx, call{Method: http.MethodOptions, Path: path, Unlisted: true, Auth: &none, Header: map[string]string{
 			"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization,content-type",
 		}})

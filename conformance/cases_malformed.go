@@ -60,7 +60,7 @@ var badDescriptions = map[string]string{
 }
 
 func (t *T) refuseAll(ctx context.Context, method, path, row string, bodies map[string]string) {
-	for what, body := range bodies {
+	for what, body := range inOrder(bodies) {
 		t.do(ctx, call{Method: method, Path: path, Body: body, Malformed: what}).wantError(row).wantFields("errorCode", "errorDescription")
 	}
 }

@@ -66,7 +66,7 @@ func restartICE(ctx context.Context, t *T) {
 	if len(old) == 0 || len(now) == 0 || old[0] == now[0] {
 		t.Errorf("the answer's credentials were %v and are %v", old, now)
 	}
-	for what, s := range map[string]*sfutest.Subscriber{"pushed": subs[0], "pulled": pulled[0]} {
+	for what, s := range inOrder(map[string]*sfutest.Subscriber{"pushed": subs[0], "pulled": pulled[0]}) {
 		got, err := s.WaitMore(ctx, 20) // the client neither sends nor receives while it looks for its new pair
 		t.Must(err)
 		if got.SequenceSteps+got.TimestampSteps+got.Corrupt != 0 || len(got.SSRCs) != 1 {

@@ -222,7 +222,7 @@ func simulcastMissingFallback(ctx context.Context, t *T) {
 	layers := threeLayers()
 	layers[0].RID, layers[1].RID, layers[2].RID = "B", "b", "d"
 	pub := t.publishLayers(ctx, sfutest.VP8, layers...)
-	for asked, want := range map[string]string{"A": "B", "C": "b", "a": "b", "c": "d", "b": "b"} {
+	for asked, want := range inOrder(map[string]string{"A": "B", "C": "b", "a": "b", "c": "d", "b": "b"}) {
 		_, subs := t.subscribe(ctx, sfutest.Config{}, pub.cam(&simulcast{PreferredRid: asked, RidNotAvailable: asciibetical}))
 		pub.staysOn(ctx, subs[0], want, 10)
 	}

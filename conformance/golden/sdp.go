@@ -2,19 +2,40 @@ package golden
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// sdp replaces what is random in the lines of an SDP. Candidates that are alike but for their address count once.
+// sdp replaces what is random in the lines of an SDP. Candidates that are alike but for their address count once, and header
+// extensions stand in the order of their numbers: pion writes those of a section in any order.
 func (n *names) sdp(list []string) []string {
 	var clean []string
-	for _, line := range list {
+	for _, line := range extensionsInOrder(list) {
 		line = n.sdpLine(strings.TrimSuffix(line, "\r"))
 		if !strings.HasPrefix(line, "a=candidate:") || !slices.Contains(clean, line) {
 			clean = append(clean, line)
 		}
 	}
 	return clean
+}
+
+func extensionsInOrder(list []string) []string {
+	const extmap = "a=extmap:"
+	number := func(line string) int {
+		first, _, _ := strings.Cut(strings.TrimPrefix(line, extmap), " ")
+		n, _ := strconv.Atoi(strings.SplitN(first, "/", 2)[0])
+		return n
+	}
+	sorted := slices.Clone(list)
+	for begin := 0; begin < len(sorted); begin++ {
+		end := begin
+		for end < len(sorted) && strings.HasPrefix(sorted[end], extmap) {
+			end++
+		}
+		slices.SortStableFunc(sorted[begin:end], func(a, b string) int { return number(a) - number(b) })
+		begin = max(begin, end)
+	}
+	return sorted
 }
 
 func (n *names) sdpLine(line string) string {
