@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/callsemu/callsemu/emulator/account"
@@ -65,6 +66,8 @@ type Emulator struct {
 	started bool
 	closed  bool
 	offers  []netip.AddrPort // what SDP offers in place of the own addresses
+
+	addresses atomic.Pointer[map[netip.AddrPort]netip.AddrPort] // mediaAddresses, which change with offers
 }
 
 // New opens every socket and builds everything. Before Start, STUN and TURN alone are served. A value that cannot be used is a
@@ -123,6 +126,7 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure, ext
 		ready:       make(chan struct{}),
 		offers:      socks.advertise,
 	}
+	e.noteAddresses()
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.accounts = account.New(account.Config{
 		Accounts: cfg.Accounts, Apps: cfg.Apps, TURNKeys: cfg.TURNKeys, AnyAccount: cfg.deviates("DEV-10"), Now: cfg.Clock.Now,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/callsemu/callsemu/emulator/clock"
+	"github.com/callsemu/callsemu/sfu"
 	"github.com/callsemu/callsemu/stunserver"
 )
 
@@ -61,7 +62,7 @@ func (e *Emulator) serveTURN(want addresses) error {
 		RelayPorts:      want.relayPorts,
 		TLS:             e.secure.source.TLS(),
 		PublicPeersOnly: !e.cfg.deviates("DEV-9"),
-		Own:             e.mediaAddresses,
+		Own:             e.own,
 		Limits:          e.turnLimits,
 	})
 }
@@ -93,16 +94,33 @@ func announced(relay netip.Addr) netip.Addr {
 	return own[len(own)-1] // loopback is the first one, and the last where there is no other
 }
 
-// mediaAddresses are where clients reach the SFU: peers of TURN in every mode.
-func (e *Emulator) mediaAddresses() []netip.AddrPort {
-	var list []netip.AddrPort
-	for _, c := range e.media.Candidates() {
+// mediaAddresses are the SFU's, as clients know them, each with where it is reached from this machine: peers of TURN in every mode. An
+// advertised address may lead here from outside alone, as a container's published port does; relays are inside. Where an own address is
+// offered as well, relays reach that, and nothing needs to stand for anything.
+func mediaAddresses(media *sfu.SFU) map[netip.AddrPort]netip.AddrPort {
+	sockets, byName := media.LocalAddrs(), map[netip.AddrPort]netip.AddrPort{}
+	ownOffered := false
+	for _, c := range media.Candidates() {
 		if !c.TCP {
-			list = append(list, c.Addr)
+			byName[c.Addr] = c.Addr
+			ownOffered = ownOffered || slices.Contains(sockets, c.Addr)
 		}
 	}
-	return list
+	if ownOffered {
+		return byName
+	}
+	next := 0
+	for _, c := range media.Candidates() { // one for each socket, since answers come from there
+		if !c.TCP && next < len(sockets) {
+			byName[c.Addr] = sockets[next]
+			next++
+		}
+	}
+	return byName
 }
+
+// own is mediaAddresses as they are now.
+func (e *Emulator) own() map[netip.AddrPort]netip.AddrPort { return *e.addresses.Load() }
 
 // turnLimits are the rules of TURN as they are now. What limits the speed of an allocation is left out in the mode dev, as the
 // rate limit of requests is.

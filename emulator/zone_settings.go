@@ -159,6 +159,12 @@ func (e *Emulator) advertise(addrs []netip.AddrPort) {
 	defer e.mu.Unlock()
 	e.offers = addrs
 	e.media.SetAdvertise(addrs)
+	e.noteAddresses()
+}
+
+func (e *Emulator) noteAddresses() {
+	list := mediaAddresses(e.media)
+	e.addresses.Store(&list)
 }
 
 // showAddress is the inverse of parseAddress.

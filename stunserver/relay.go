@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,9 +44,10 @@ type relay struct {
 	ending  sync.Once
 
 	mu    sync.Mutex
-	timer *time.Timer              // the end of its lifetime
-	peers map[netip.Addr]time.Time // when the permission was last asked for
-	known map[netip.Addr]struct{}  // peers that were sent to, while NewPeers is limited
+	timer *time.Timer                       // the end of its lifetime
+	peers map[netip.Addr]time.Time          // when the permission was last asked for
+	known map[netip.Addr]struct{}           // peers that were sent to, while NewPeers is limited
+	names map[netip.AddrPort]netip.AddrPort // as what the client knows whom it reaches at that address of Own
 }
 
 // traffic is updated without a lock.
@@ -87,7 +87,7 @@ func (r *relay) ReadFrom(p []byte) (int, net.Addr, error) {
 			r.ending.Do(func() { close(r.ended) })
 			return 0, nil, err
 		}
-		from = unmap(from)
+		from = r.nameOf(unmap(from))
 		// What fills the buffer was cut, most likely: half a packet is worse than none.
 		if n == len(p) || !r.limits.pass(n) || !r.reaches(from) {
 			r.received.drop()
@@ -111,7 +111,7 @@ func (r *relay) WriteTo(p []byte, addr net.Addr) (int, error) {
 		return len(p), nil
 	}
 	r.sent.count(len(p))
-	if _, err := r.conn.WriteToUDPAddrPort(p, at); err != nil {
+	if _, err := r.conn.WriteToUDPAddrPort(p, r.wayTo(at)); err != nil {
 		if errors.Is(err, net.ErrClosed) {
 			return 0, err
 		}
@@ -124,7 +124,32 @@ func (r *relay) WriteTo(p []byte, addr net.Addr) (int, error) {
 // the SFU and of other relays, where nothing else of their addresses is allowed, are looked at here.
 func (r *relay) reaches(at netip.AddrPort) bool {
 	s := r.gate.server
-	return s.turn.allows(at.Addr()) || slices.Contains(s.turn.Own(), at) || s.relaysAt(at)
+	return s.turn.allows(at.Addr()) || s.turn.isOwn(at) || s.relaysAt(at)
+}
+
+// wayTo is where a peer is reached from here.
+func (r *relay) wayTo(at netip.AddrPort) netip.AddrPort {
+	to, own := r.gate.server.turn.Own()[at]
+	if !own || to == at {
+		return at
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.names == nil {
+		r.names = map[netip.AddrPort]netip.AddrPort{}
+	}
+	r.names[to] = at
+	return to
+}
+
+// nameOf is the inverse of wayTo, for those that were sent to.
+func (r *relay) nameOf(from netip.AddrPort) netip.AddrPort {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at, found := r.names[from]; found {
+		return at
+	}
+	return from
 }
 
 // meets counts a peer that was not sent to before.

@@ -3,7 +3,6 @@ package stunserver
 import (
 	"crypto/tls"
 	"net/netip"
-	"slices"
 	"time"
 )
 
@@ -29,8 +28,9 @@ type TURNConfig struct {
 	// which two clients of this server reach each other.
 	PublicPeersOnly bool
 
-	// Own lists addresses that are peers for everyone: the SFU's. Nil means none.
-	Own func() []netip.AddrPort
+	// Own has the addresses that are peers for everyone, the SFU's, as clients know them, each with where relays reach it: itself, or the
+	// socket behind an address that leads here from outside alone. It is asked for each packet, and the map is not changed. Nil means none.
+	Own func() map[netip.AddrPort]netip.AddrPort
 
 	// Limits is asked at every request. Nil means the defaults.
 	Limits func() Limits
@@ -74,7 +74,7 @@ func (c TURNConfig) withDefaults() TURNConfig {
 		c.Announce = c.RelayIP
 	}
 	if c.Own == nil {
-		c.Own = func() []netip.AddrPort { return nil }
+		c.Own = func() map[netip.AddrPort]netip.AddrPort { return nil }
 	}
 	if c.Limits == nil {
 		c.Limits = func() Limits { return Limits{} }
@@ -108,9 +108,22 @@ func isHost(ip netip.Addr) bool {
 	return (ip.IsGlobalUnicast() || ip.IsLoopback()) && ip.As4()[0] != 0
 }
 
+func (c TURNConfig) isOwn(at netip.AddrPort) bool {
+	_, own := c.Own()[at]
+	return own
+}
+
 // owns says whether one of Own is at that address, or the relays are: the service's are public.
 func (c TURNConfig) owns(ip netip.Addr) bool {
-	return ip == c.Announce || slices.ContainsFunc(c.Own(), func(own netip.AddrPort) bool { return own.Addr() == ip })
+	if ip == c.Announce {
+		return true
+	}
+	for own := range c.Own() {
+		if own.Addr() == ip {
+			return true
+		}
+	}
+	return false
 }
 
 // reserved are ranges of IPv4 that reach nobody on the internet, beyond those that netip knows (RFC 6890).

@@ -387,7 +387,7 @@ func TestPrivatePeersAreForbiddenButForTheSFU(t *testing.T) {
 	own := netip.MustParseAddrPort(peer.String())
 	s := startTURN(t, func(_ *Config, turn *TURNConfig) {
 		turn.PublicPeersOnly = true
-		turn.Own = func() []netip.AddrPort { return []netip.AddrPort{own} }
+		turn.Own = func() map[netip.AddrPort]netip.AddrPort { return map[netip.AddrPort]netip.AddrPort{own: own} }
 	})
 	username, password := s.issue()
 	x := s.session(t, username, password)

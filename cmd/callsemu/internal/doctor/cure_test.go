@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -170,5 +171,20 @@ func TestOddAnswersAreNoAPI(t *testing.T) {
 		if got := p.judgeRefusal(refused, "app x", "--app-id", "--app", false); !strings.Contains(got.String(), want) || got.Cure == "" {
 			t.Errorf("no %q in %s", want, got)
 		}
+	}
+}
+
+func TestCureOfARelayWithoutMedia(t *testing.T) {
+	r := new(patient).judgeTURN(&way{kind: "turn", via: iceURL{host: "127.0.0.1", port: "3478", transport: "udp"}, err: context.DeadlineExceeded})
+	if r.Verdict != Failed || !strings.Contains(r.Text, "gives a relay, but no media") || !strings.Contains(r.Cure, "--relay-ip") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestCureOfACertificateForAnotherName(t *testing.T) {
+	r := new(patient).judgeTURN(&way{kind: "turn", via: iceURL{host: "calls.example", port: "5349", transport: "tls"},
+		unreached: x509.HostnameError{Certificate: new(x509.Certificate), Host: "calls.example"}})
+	if r.Verdict != Failed || !strings.Contains(r.Cure, "--tls-name calls.example") || !strings.Contains(r.Cure, "--turn-host") {
+		t.Errorf("%+v", r)
 	}
 }

@@ -114,8 +114,7 @@ func (p *patient) judgeTURN(w *way) Result {
 		r.Cure = "the log of callsemu, and turn.refused in /_emu/state, say why; --set turn-quota and turn-allocations move the limits"
 	default:
 		r.Verdict, r.Text = Failed, w.via.String()+" gives a relay, but no media flows through it ("+reason(w.err)+")"
-		r.Cure = "relays reach the SFU only at a candidate that holds where callsemu runs: name its own address as well, --advertise ADDRESS:PORT,127.0.0.1:1473, " +
-			"or let relays leave from another one with --relay-ip"
+		r.Cure = "relays do not reach the SFU: leave --relay-ip at 127.0.0.1, and let no firewall of callsemu's machine stand between its own addresses"
 	}
 	return r
 }
