@@ -153,6 +153,7 @@ func observations(was, is Case) (list []Difference) {
 		b, inB := now[name]
 		what := fmt.Sprintf("observation %q", name)
 		switch {
+		case inA != inB && ofMissingCall(name, before, now):
 		case inA && inB && (a.Lines != nil || b.Lines != nil):
 			for _, line := range lineDifferences(a.all(), b.all()) {
 				list = append(list, Difference{Kind: Seen, What: what + ", line", Was: line[0], Is: line[1]})
@@ -162,6 +163,17 @@ func observations(was, is Case) (list []Difference) {
 		}
 	}
 	return list
+}
+
+// ofMissingCall says whether an observation is of a call that one side alone has made, and is not the one of its status, which says so.
+func ofMissingCall(name string, before, now map[string]Observation) bool {
+	i := strings.LastIndex(name, ": ")
+	if i < 0 || name[i:] == ": status" {
+		return false
+	}
+	_, inA := before[name[:i]+": status"]
+	_, inB := now[name[:i]+": status"]
+	return inA != inB
 }
 
 func (o Observation) all() []string {

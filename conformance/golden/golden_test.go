@@ -172,7 +172,8 @@ func TestObservationsAreCompared(t *testing.T) {
 	observes := func(o *conformance.Outcome) { o.Case.Observes, o.Status = true, conformance.Observed }
 	change := func(o *conformance.Outcome) {
 		o.Result.Steps[0].Exchange.Status = 500 // what is observed counts
-		o.Result.Observations = []conformance.Observation{{Name: "answer", Value: "none"}, {Name: "lines", Value: "v=0\na=ice-ufrag:x\na=x"}, {Name: "new", Value: "1"}}
+		o.Result.Observations = []conformance.Observation{{Name: "answer", Value: "none"}, {Name: "lines", Value: "v=0\na=ice-ufrag:x\na=x"}, {Name: "new", Value: "1"},
+			{Name: "GET: status", Value: "200"}, {Name: "GET: body", Value: "{}"}} // of one call, which is said once
 	}
 	c := golden.Compare(golden.Of(run(1, observes)), golden.Of(run(2, observes, change)), nil)
 	var words bytes.Buffer
@@ -183,8 +184,9 @@ func TestObservationsAreCompared(t *testing.T) {
   observation "answer": "session <session 1>" -> "none"
   observation "lines", line added: a=x
   observation "new": (not observed) -> "1"
+  observation "GET: status": (not observed) -> "200"
 
-1 cases compared, 3 differences
+1 cases compared, 4 differences
 `; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
