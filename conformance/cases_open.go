@@ -59,7 +59,7 @@ func (c *client) seePull(ctx context.Context, name string, items ...trackItem) *
 }
 
 // seeState observes GET, and what it lists.
-func (c *client) seeState(ctx context.Context, name string) *exchange {
+func (c *client) seeState(ctx context.Context, name string) {
 	x := c.t.see(ctx, name, call{Method: http.MethodGet, Path: c.path("")})
 	for i, item := range x.Body.Tracks {
 		c.t.observe(fmt.Sprintf("%s: lists track %d", name, i), "%s %s %s", item.Location, item.TrackName, item.Status)
@@ -67,7 +67,6 @@ func (c *client) seeState(ctx context.Context, name string) *exchange {
 	for i, row := range x.Body.DataChannels {
 		c.t.observe(fmt.Sprintf("%s: lists data channel %d", name, i), "%s %s %s", row.Location, row.DataChannelName, row.Status)
 	}
-	return x
 }
 
 // tryAnswer answers the SFU's offer in x, if it is one, and observes what becomes of it.

@@ -29,7 +29,7 @@ func openAdapterCases() []Case {
 	}
 }
 
-func (t *T) seeAdapters(ctx context.Context, name string, items ...adapterItem) *exchange {
+func (t *T) seeAdapters(ctx context.Context, name string, items ...adapterItem) {
 	x := t.see(ctx, name, call{Method: http.MethodPost, Path: "/adapters/websocket/new", Body: adaptersBody{items}})
 	t.Cleanup(func() {
 		for _, item := range x.Body.Tracks {
@@ -40,7 +40,6 @@ func (t *T) seeAdapters(ctx context.Context, name string, items ...adapterItem) 
 			}
 		}
 	})
-	return x
 }
 
 func openHandshake(ctx context.Context, t *T) {

@@ -413,7 +413,7 @@ func TestCasesAreWellFormed(t *testing.T) {
 		rows[row.ID] = true
 	}
 	for _, c := range conformance.Cases() {
-		if c.ID == "" || ids[c.ID] || c.Sentence == "" || !strings.HasSuffix(c.Sentence, ".") && !(c.Observes && strings.HasSuffix(c.Sentence, "?")) || c.Section == "" || c.Run == nil {
+		if c.ID == "" || ids[c.ID] || c.Sentence == "" || !strings.HasSuffix(c.Sentence, ".") && (!c.Observes || !strings.HasSuffix(c.Sentence, "?")) || c.Section == "" || c.Run == nil {
 			t.Errorf("case %q is not unique or lacks a sentence, a section or a function", c.ID)
 		}
 		if !slices.Contains(marks, c.Mark) {

@@ -16,7 +16,7 @@ func (c Comparison) Words(w io.Writer) error {
 	for i, d := range c.Differences {
 		if d.ID != last || i == 0 {
 			last, said = d.ID, map[string]bool{}
-			fmt.Fprintf(&b, "%s [contract %s, %s], %s\n", d.ID, d.Section, d.Mark, d.Case.Outcome)
+			fmt.Fprintf(&b, "%s [contract %s, %s], %s\n", d.ID, d.Section, d.Mark, d.Outcome)
 		}
 		if key := unnumbered(d.Call + d.What + d.Was + d.Is); !said[key] {
 			said[key] = true
