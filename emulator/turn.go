@@ -188,7 +188,7 @@ func (e *Emulator) turnURLs(by asked, whole bool) (stun, turn []string) {
 	}
 	hosts := e.turnHosts(by)
 	for _, entry := range e.turnEntries {
-		if entry.shared && !(whole && hosts == serviceHosts && e.reaches(by, entry)) {
+		if entry.shared && (!whole || hosts != serviceHosts || !e.reaches(by, entry)) {
 			continue
 		}
 		url := entry.scheme + ":" + net.JoinHostPort(hosts.of(entry.scheme), strconv.Itoa(int(entry.addr.Port())))
