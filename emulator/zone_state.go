@@ -124,6 +124,7 @@ func (z *zone) setClock(r *http.Request) (any, error) {
 	case (in.Mode == nil) == (in.Advance == nil):
 		return nil, refuseControl(`send either {"mode":"real"}, {"mode":"frozen"} or {"advance":"31s"}`)
 	case in.Mode == nil:
+		z.registry.Settle()
 		if err := adjustable.Advance(r.Context(), in.Advance.duration()); err != nil {
 			return nil, errors.Join(errors.New("the advance was given up"), err)
 		}

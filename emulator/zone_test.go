@@ -451,3 +451,15 @@ func TestReadmeHasTheTableOfDeviations(t *testing.T) {
 		t.Errorf("README.md does not have this table, word for word:\n%s", DeviationTable())
 	}
 }
+
+// TestAnAdvanceMeetsWhatWasMadeJustBeforeIt: a session's deadline is known to the clock from its making on.
+func TestAnAdvanceMeetsWhatWasMadeJustBeforeIt(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Mode = session.ModeDev })
+	for range 300 {
+		id := r.newSession()
+		r.zone("POST", "clock", `{"advance":"61s"}`, 200, nil)
+		if a := r.do("GET", "/v1/apps/shop/sessions/"+id, nil, bearerOK); a.status != 410 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+}

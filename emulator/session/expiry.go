@@ -39,14 +39,27 @@ func (r *Registry) nudge() {
 	}
 }
 
+// Settle returns when the sweeper knows every deadline that there was at the call, so that a clock which is advanced then meets them
+// all, in their order; earlier only where the Registry is closed.
+func (r *Registry) Settle() {
+	done := make(chan struct{})
+	select {
+	case r.settling <- done:
+		<-done
+	case <-r.stop:
+	}
+}
+
 // sweeper ends what has expired, until Close. It sleeps until the earliest deadline. What is heard meanwhile only moves
 // deadlines away, and whatever makes a new one nudges.
 func (r *Registry) sweeper() {
 	timer := r.clock.NewTimer(idleSweep)
 	for {
+		var settled chan<- struct{}
 		select {
 		case <-timer.C():
 		case <-r.nudged:
+		case settled = <-r.settling:
 		case <-r.stop:
 			timer.Stop()
 			return
@@ -54,6 +67,9 @@ func (r *Registry) sweeper() {
 		next := r.clock.NewTimerAt(r.sweep(r.clock.Now())) // no duration: the clock may have been moved since Now
 		timer.Stop()                                       // only now: a clock that is being advanced waits for it
 		timer = next
+		if settled != nil {
+			close(settled)
+		}
 	}
 }
 

@@ -42,6 +42,23 @@ func TestSessionThatNeverConnectsExpires(t *testing.T) {
 	})
 }
 
+func TestSettleReturnsWhenTheSweeperHasLooked(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		id := b.negotiating()
+		synctest.Wait()
+		looks := 0
+		b.peer(id).onInfo = func() { looks++ }
+		b.Settle()
+		if looks == 0 {
+			t.Error("it had not")
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		b.Settle() // nobody looks any more
+	})
+}
+
 // A sweep looks at the time, then at the sessions, and only then makes its timer.
 func TestADeadlineIsKeptThoughTheClockIsMovedInTheMiddleOfASweep(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {

@@ -57,8 +57,9 @@ type Registry struct {
 	faults   Faults
 	adapters Adapters
 	log      *slog.Logger
-	stop     chan struct{} // closed by Close
-	nudged   chan struct{} // one slot: the sweeper is to look at the deadlines again
+	stop     chan struct{}        // closed by Close
+	nudged   chan struct{}        // one slot: the sweeper is to look at the deadlines again
+	settling chan chan<- struct{} // the sweeper is to look now, and to close that
 
 	rules  atomic.Pointer[Rules]
 	joined sync.WaitGroup // sweeper and watches
@@ -89,6 +90,7 @@ func newRegistry(cfg Config, e engine) *Registry {
 		log:      cfg.Logger,
 		stop:     make(chan struct{}),
 		nudged:   make(chan struct{}, 1),
+		settling: make(chan chan<- struct{}),
 		apps:     map[string]*App{},
 	}
 	r.rules.Store(&cfg.Rules)
