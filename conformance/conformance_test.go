@@ -70,9 +70,10 @@ type configuration struct {
 
 // Why cases cannot pass.
 const (
-	strictOffer = "strict mode refuses offers to renegotiate (STR-2)"
-	uncut       = "the suite's peers cannot vanish from a TCP connection"
-	udpChecks   = "the SFU sends a third party's checks over UDP alone"
+	strictOverlap = "strict mode refuses mutations that overlap (STR-1)"
+	strictOffer   = "strict mode refuses offers to renegotiate (STR-2)"
+	uncut         = "the suite's peers cannot vanish from a TCP connection"
+	udpChecks     = "the SFU sends a third party's checks over UDP alone"
 )
 
 // configurations are all but dev mode over HTTP, which TestContract is about.
@@ -81,8 +82,11 @@ var configurations = map[string]configuration{
 		c.Mode = realMode
 		c.Accounts = map[string]string{"first": canary + "-first", "other": canary + "-other"}
 	}, needs: []conformance.Need{conformance.SeededApps, conformance.AccountAPI}},
-	"strict": {edit: func(c *emulator.Config) { c.Mode = strictMode }, fails: map[string]string{
-		"restart/offer": strictOffer, "restart/ice": strictOffer, "restart/bad-sdp": strictOffer,
+	"strict": {edit: func(c *emulator.Config) {
+		c.Mode = strictMode
+		c.Accounts = map[string]string{"first": canary + "-first"} // another one than the app's secret
+	}, fails: map[string]string{
+		"session/in-order": strictOverlap, "restart/offer": strictOffer, "restart/ice": strictOffer, "restart/bad-sdp": strictOffer,
 	}},
 	"https": {https: true},
 	"tcp": {route: conformance.OverTCP, fails: map[string]string{
