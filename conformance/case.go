@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -151,7 +150,7 @@ func (c Case) Waits(on Target) time.Duration {
 }
 
 // Deadline is how long one case may take; the slowest waits twice for media that never comes.
-// What Case.Waits says comes on top.
+// What Case.Waits says comes on top, and so does the wait for the pace at which a service is called.
 const Deadline = 45 * time.Second
 
 // Result is what became of one case.
@@ -172,9 +171,10 @@ func Run(ctx context.Context, c Case, target Target) Result {
 	if c.Within > 0 {
 		deadline = c.Within
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, deadline+c.Waits(target), errors.New("deadline of the case"))
+	ctx, allowed, cancel := allow(ctx, deadline+c.Waits(target))
 	defer cancel()
 	t := newT(target)
+	t.allowed = allowed
 	defer t.http.CloseIdleConnections()
 	t.id = c.ID
 	t.observing = c.Observes
@@ -212,6 +212,9 @@ type T struct {
 	schema       *openapi.Document
 	http         *http.Client
 	begun        time.Time
+	allowed      *allowance
+	queued       time.Duration // spent waiting for the pace
+	goes         func()        // of whenNextGoes; nil for nothing
 	mask         mask
 	failures     []string
 	observing    bool // what would be a failure is an observation

@@ -236,13 +236,13 @@ func openSwitch(ctx context.Context, t *T) {
 	c, subs := t.subscribe(ctx, sfutest.Config{}, pub.cam(prefer("a")))
 	t.Must(waitFor(subs[0].WaitStream(ctx, pub.layer("a").Stream())))
 	before := pub.layer("c").Stats()
-	begun := time.Now()
+	shows := t.stopwatch()
 	c.seePut(ctx, "update", "/tracks/update", updateBody{[]trackItem{pub.cam(prefer("c")).into(subs[0].Mid())}})
 	if !t.happens(ctx, 20*time.Second, func() bool { return subs[0].Stats().LastStamp.Stream == pub.layer("c").Stream() }) {
 		t.observe("the new layer comes", "no")
 		return
 	}
-	t.observe("the new layer comes", "%s", TimeClass(time.Since(begun)))
+	t.observe("the new layer comes", "%s", TimeClass(shows()))
 	after := pub.layer("c").Stats()
 	t.observe("the new layer is asked for a key frame", "%s", yesNo(after.PLIs+after.FIRs > before.PLIs+before.FIRs))
 	t.observeSeams("over the change", subs[0].Stats())

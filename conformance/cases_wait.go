@@ -253,9 +253,11 @@ func waitDeadMid(ctx context.Context, t *T) {
 
 func waitMediaComes(ctx context.Context, t *T) {
 	pub, publishers := t.publish(ctx, sfutest.Config{}, silent(mic()))
-	resume := time.AfterFunc(time.Second, func() { publishers[0].SetSilent(false) })
-	t.Cleanup(func() { resume.Stop() })
 	sub := t.client(ctx, sfutest.Config{})
+	t.whenNextGoes(func() {
+		resume := time.AfterFunc(time.Second, func() { publishers[0].SetSilent(false) })
+		t.Cleanup(func() { resume.Stop() })
+	})
 	x := sub.requestPull(ctx, remote(pub.ID, "mic")).want(http.StatusOK).wantRenegotiation(true)
 	t.between(x, 800*time.Millisecond, 4*time.Second)
 	sub.answer(ctx, x)
@@ -267,13 +269,16 @@ func waitPublisherConnects(ctx context.Context, t *T) {
 	body, _ := pub.prepare(ctx, mic())
 	answer := pub.postTracks(ctx, body).want(http.StatusOK).sdp("answer")
 	applied := make(chan error, 1)
-	apply := time.AfterFunc(time.Second, func() { applied <- pub.Peer.SetAnswer(answer) })
-	t.Cleanup(func() {
-		if !apply.Stop() {
-			t.Must(<-applied)
-		}
+	sub := t.client(ctx, sfutest.Config{})
+	t.whenNextGoes(func() {
+		apply := time.AfterFunc(time.Second, func() { applied <- pub.Peer.SetAnswer(answer) })
+		t.Cleanup(func() {
+			if !apply.Stop() {
+				t.Must(<-applied)
+			}
+		})
 	})
-	_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"))
+	subs := sub.pull(ctx, remote(pub.ID, "mic"))
 	t.flows(ctx, "the track", subs[0], 10)
 }
 

@@ -2,8 +2,11 @@ package conformance
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -25,4 +28,57 @@ func (p *pace) wait(ctx context.Context, request *http.Request) error {
 		return p.account.Wait(ctx)
 	}
 	return p.calls.Wait(ctx)
+}
+
+// queue waits for the pace, which counts neither against the deadline of the case nor in what a stopwatch shows.
+func (t *T) queue(ctx context.Context, request *http.Request) error {
+	if t.target.pace == nil {
+		return nil
+	}
+	begun := time.Now()
+	resume := t.allowed.pause()
+	err := t.target.pace.wait(ctx, request)
+	resume()
+	t.queued += time.Since(begun)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	if err != nil {
+		return fmt.Errorf("not sent, since its turn did not come: %w", err)
+	}
+	return nil
+}
+
+// stopwatch begins to measure, without what is spent in the queue.
+func (t *T) stopwatch() (shows func() time.Duration) {
+	begun, queued := time.Now(), t.queued
+	return func() time.Duration { return time.Since(begun) - (t.queued - queued) }
+}
+
+// whenNextGoes has f called when the next request has had its turn, right before it is sent.
+func (t *T) whenNextGoes(f func()) { t.goes = f }
+
+// allowance is the time that a case has, which can be paused. The nil allowance is endless.
+type allowance struct {
+	timer *time.Timer
+	ends  time.Time
+}
+
+// allow gives a context that ends after d, pauses left out.
+func allow(ctx context.Context, d time.Duration) (context.Context, *allowance, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(d, func() { cancel(errors.New("deadline of the case")) })
+	return ctx, &allowance{timer: timer, ends: time.Now().Add(d)}, func() { timer.Stop(); cancel(nil) }
+}
+
+// pause stops the time until resume is called.
+func (a *allowance) pause() (resume func()) {
+	if a == nil || !a.timer.Stop() {
+		return func() {} // it is over
+	}
+	left := time.Until(a.ends)
+	return func() {
+		a.ends = time.Now().Add(left)
+		a.timer.Reset(left)
+	}
 }

@@ -47,10 +47,14 @@ type answered struct {
 	elapsed time.Duration
 }
 
-// send sends a request, which has the body, and records the exchange.
+// send sends a request, which has the body, when the pace lets it, and records the exchange.
 func (t *T) send(request *http.Request, body []byte) (answered, error) {
-	if err := t.target.pace.wait(request.Context(), request); err != nil {
+	if err := t.queue(request.Context(), request); err != nil {
 		return answered{}, err
+	}
+	if goes := t.goes; goes != nil {
+		t.goes = nil
+		goes()
 	}
 	begun := time.Now()
 	a, err := t.exchange(request)

@@ -1,0 +1,97 @@
+package conformance_test
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/callsemu/callsemu/conformance"
+	"github.com/callsemu/callsemu/emulator"
+)
+
+// answering is a service without a network.
+type answering func(*http.Request) (status int, body string)
+
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, body := a(r)
+	header := http.Header{"Content-Type": {"application/json"}, "Vary": {"Origin"}}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// TestThePaceCountsAgainstNothing: with a second for a case, three calls that wait two seconds each are no reason to fail.
+func TestThePaceCountsAgainstNothing(t *testing.T) {
+	refuses := answering(func(*http.Request) (int, string) {
+		return http.StatusUnauthorized, `{"errorCode":"unauthorized","errorDescription":"no"}`
+	})
+	schema := loadSchema(t)
+	synctest.Test(t, func(t *testing.T) {
+		target := conformance.Paced(conformance.Target{BaseURL: "http://service", AppID: "app", Secret: "secret", Schema: schema, HTTP: &http.Client{Transport: refuses}}, 2*time.Second)
+		c := caseByID(t, "auth/secret")
+		c.Within = time.Second
+		c.Codes = nil
+		begun := time.Now()
+		result := conformance.Run(t.Context(), c, target)
+		for _, failure := range result.Failures {
+			if strings.Contains(failure, "deadline") || strings.Contains(failure, "not sent") {
+				t.Errorf("the pace is held against the case: %s", failure)
+			}
+		}
+		calls := 0
+		for _, s := range result.Steps {
+			if s.Exchange != nil {
+				if calls++; s.Exchange.Elapsed >= time.Second {
+					t.Errorf("%s %s took %s", s.Exchange.Method, s.Exchange.URL, s.Exchange.Elapsed)
+				}
+			}
+		}
+		if calls < 2 || time.Since(begun) < time.Duration(calls-1)*2*time.Second {
+			t.Errorf("%d calls within %s", calls, time.Since(begun))
+		}
+	})
+}
+
+// TestADeadlineEndsWithoutThePace: what is no wait for the pace counts, before it and after it.
+func TestADeadlineEndsWithoutThePace(t *testing.T) {
+	schema := loadSchema(t)
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		slow := answering(func(r *http.Request) (int, string) {
+			calls++
+			select {
+			case <-time.After(700 * time.Millisecond):
+			case <-r.Context().Done():
+			}
+			return http.StatusUnauthorized, `{"errorCode":"unauthorized","errorDescription":"no"}`
+		})
+		target := conformance.Paced(conformance.Target{BaseURL: "http://service", AppID: "app", Secret: "secret", Schema: schema, HTTP: &http.Client{Transport: slow}}, 2*time.Second)
+		c := caseByID(t, "auth/secret")
+		c.Within = time.Second
+		result := conformance.Run(t.Context(), c, target)
+		if result.Passed() || !slices.ContainsFunc(result.Failures, func(f string) bool { return strings.Contains(f, "deadline of the case") }) || calls > 2 {
+			t.Errorf("%d calls, %q", calls, result.Failures)
+		}
+	})
+}
+
+// TestTimersBeginWithTheirRequest runs the cases that do something a second after a request went, where each request waits longer than that.
+func TestTimersBeginWithTheirRequest(t *testing.T) {
+	target := conformance.Paced(probed(t, inProcess(t, func(*emulator.Config) {})), 1500*time.Millisecond)
+	for _, id := range []string{"wait/media-comes", "wait/publisher-connects"} {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			result := conformance.Run(t.Context(), caseByID(t, id), target)
+			if !result.Passed() {
+				t.Errorf("%q", result.Failures)
+			}
+			for _, s := range result.Steps {
+				if x := s.Exchange; x != nil && strings.HasSuffix(x.URL, "/tracks/new") && strings.Contains(x.Request.Body, `"remote"`) && x.Elapsed < 800*time.Millisecond {
+					t.Errorf("the pull was answered after %s, so what it waits for had begun before it", x.Elapsed)
+				}
+			}
+		})
+	}
+}
