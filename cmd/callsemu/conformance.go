@@ -55,7 +55,7 @@ func (c *conformanceCommand) run(ctx context.Context, out streams) (result confo
 	if err != nil {
 		return result, err
 	}
-	files, err := c.openReports()
+	files, err := c.reports()
 	if err != nil {
 		return result, err
 	}
@@ -71,10 +71,10 @@ func (c *conformanceCommand) run(ctx context.Context, out streams) (result confo
 	result = suite.Run(ctx, tell.event)
 	tell.end()
 	for _, file := range files {
-		if err := file.write(result); err != nil {
-			return result, err
+		if err := file.write(func(w io.Writer) error { return file.format(w, result) }); err != nil {
+			return result, fmt.Errorf("--report %w", err)
 		}
-		_, _ = fmt.Fprintln(out.stderr, "report: "+file.Name())
+		_, _ = fmt.Fprintf(out.stderr, "report: %s\n", file.output)
 	}
 	return result, nil
 }
@@ -198,27 +198,23 @@ func (c *conformanceCommand) own(ctx context.Context) (conformance.Target, func(
 		AccountID: e.AccountID(), AccountToken: e.AccountToken(), TLSRoots: roots}, end, nil
 }
 
-// reportFile is a report that is open already, so that a run does not end in vain.
+// reportFile is a report to be written.
 type reportFile struct {
-	*os.File
+	output
 	format func(io.Writer, conformance.Report) error
 }
 
-func (c *conformanceCommand) openReports() (files []reportFile, err error) {
+// reports are those of the settings. That they can be written is found out here, so that a run does not end in vain.
+func (c *conformanceCommand) reports() (files []reportFile, err error) {
 	for _, name := range c.Report {
 		format, err := report.ForFile(name)
+		if err == nil {
+			err = output(name).check()
+		}
 		if err != nil {
 			return nil, fmt.Errorf("--report %w", err)
 		}
-		file, err := os.Create(name)
-		if err != nil {
-			return nil, fmt.Errorf("--report %w", err)
-		}
-		files = append(files, reportFile{file, format})
+		files = append(files, reportFile{output(name), format})
 	}
 	return files, nil
-}
-
-func (f reportFile) write(r conformance.Report) error {
-	return errors.Join(f.format(f.File, r), f.Close())
 }

@@ -21,12 +21,12 @@ import (
 // driftCommand compares the emulator with a record of the real service.
 type driftCommand struct {
 	conformanceCommand
-	Record string `required:"" placeholder:"FILE" help:"What callsemu conformance --record wrote of the target to be like."`
+	From string `required:"" placeholder:"FILE" help:"What callsemu conformance --record wrote of the target to be like."`
 }
 
 // Run prints what differs, grouped, the most important first, and where the emulator decides it.
 func (c *driftCommand) Run(ctx context.Context, out streams) error {
-	record, err := readRecord("--record", c.Record)
+	record, err := readRecord("--from", c.From)
 	if err != nil {
 		return err
 	}

@@ -104,18 +104,18 @@ func TestPlantedDifferencesAreNamed(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		}},
-		"no drift is no output": {other, []string{"drift", "--record=" + record}, func(t *testing.T, got result) {
+		"no drift is no output": {other, []string{"drift", "--from=" + record}, func(t *testing.T, got result) {
 			if got.status != 0 || got.stdout != "" {
 				t.Errorf("got %+v", got)
 			}
 		}},
-		"a run that is cut off is not equal": {other, []string{"drift", "--timeout=2s", "--record=" + record}, func(t *testing.T, got result) {
+		"a run that is cut off is not equal": {other, []string{"drift", "--timeout=2s", "--from=" + record}, func(t *testing.T, got result) {
 			if got.status != 1 || got.stdout != "" || !strings.Contains(got.stderr, "cases were not finished") {
 				t.Errorf("got %+v", got)
 			}
 		}},
 		"compare": {hasty, []string{"--compare=" + record}, namesPlanted},
-		"drift":   {hasty, []string{"drift", "--record=" + record}, driftNamesPlanted},
+		"drift":   {hasty, []string{"drift", "--from=" + record}, driftNamesPlanted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,9 +194,10 @@ func driftNamesPlanted(t *testing.T, got result) {
 }
 
 func TestRecordsThatCannotBeRead(t *testing.T) {
-	for _, args := range [][]string{{"--compare=none.json"}, {"drift", "--record=none.json"}, {"--compare=drift_test.go"}, {"drift", "--record=drift_test.go"}, {"--record=none/x.json"}} {
+	for _, args := range [][]string{{"--compare=none.json"}, {"drift", "--from=none.json"}, {"--compare=drift_test.go"}, {"drift", "--from=drift_test.go"}, {"--record=none/x.json"}} {
+		flag, name, _ := strings.Cut(args[len(args)-1], "=")
 		got := inThisProcess(t, append([]string{"conformance"}, args...)...)
-		if got.status != 1 || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, strings.TrimPrefix(args[len(args)-1], "--")[:6]) {
+		if got.status != 1 || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, flag) || !strings.Contains(got.stderr, name) {
 			t.Errorf("%q: %+v", args, got)
 		}
 	}

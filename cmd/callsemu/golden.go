@@ -30,9 +30,8 @@ func (c *testCommand) Run(ctx context.Context, out streams) error {
 	if err != nil {
 		return err
 	}
-	file := os.Stdout // unused without a name
 	if c.Record != "" {
-		if file, err = os.Create(c.Record); err != nil {
+		if err := output(c.Record).check(); err != nil {
 			return fmt.Errorf("--record %w", err)
 		}
 	}
@@ -42,10 +41,9 @@ func (c *testCommand) Run(ctx context.Context, out streams) error {
 	}
 	transcript := golden.Of(result)
 	if c.Record != "" {
-		if err := errors.Join(transcript.Write(file), file.Close()); err != nil {
+		if err := writeRecord(out, c.Record, transcript); err != nil {
 			return fmt.Errorf("--record %w", err)
 		}
-		_, _ = fmt.Fprintln(out.stderr, "record: "+c.Record)
 	}
 	if c.Compare == "" {
 		return summary(out, result)
@@ -77,6 +75,21 @@ func (c *conformanceCommand) chosen() func(id string) bool {
 		return nil // not so: the suite has refused it
 	}
 	return pattern.MatchString
+}
+
+// writeRecord writes a transcript, but not that of a run which was cut off in the place of a complete one.
+func writeRecord(out streams, name string, t golden.Transcript) error {
+	if !t.Complete() {
+		if old, err := readRecord("--record", name); err == nil && old.Complete() {
+			_, _ = fmt.Fprintf(out.stderr, "record: %s stays as it was: it is complete, and this run was cut off\n", name)
+			return nil
+		}
+	}
+	if err := output(name).write(t.Write); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(out.stderr, "record: "+name)
+	return nil
 }
 
 // readRecord reads a transcript; without a name there is none.

@@ -86,6 +86,11 @@ func caseOf(o conformance.Outcome) Case {
 	return c
 }
 
+// Complete says whether every case was finished.
+func (t Transcript) Complete() bool {
+	return !slices.ContainsFunc(t.Cases, func(c Case) bool { return c.Outcome == conformance.Unfinished })
+}
+
 // lastTries are the exchanges with the API, without those tries of a poll that another one followed. What the suite tidies up at
 // services alone is left out.
 func lastTries(steps []conformance.Step) (kept []*conformance.Exchange) {

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// filesIn are the names in a directory: nothing else may be left there.
+func filesIn(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hangingTarget is a target that does not answer a wrong secret while hangs is set.
+func hangingTarget(t *testing.T) (flags []string, hangs *atomic.Bool) {
+	t.Helper()
+	hangs = new(atomic.Bool)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if hangs.Load() && r.Header.Get("Authorization") == "Bearer wrong" {
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(server.Close)
+	return []string{"conformance", "--base-url=" + server.URL, "--app-id=app", "--app-secret=the-secret", "--run=^auth/secret$"}, hangs
+}
+
+func TestARunThatFailsLeavesWhatWasThere(t *testing.T) {
+	dir := t.TempDir()
+	record, page := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.html")
+	write(t, record, "old")
+	write(t, page, "old")
+	for _, args := range [][]string{{"--run=("}, {"--run=^nothing$"}, {"--base-url=http://127.0.0.1:1", "--app-id=a", "--app-secret=b"}} {
+		got := inThisProcess(t, append([]string{"conformance", "--record=" + record, "--report=" + page}, args...)...)
+		if got.status != 1 || fileText(t, record) != "old" || fileText(t, page) != "old" || filesIn(t, dir) != "r.html r.json" {
+			t.Errorf("%q: %+v, %s", args, got, filesIn(t, dir))
+		}
+	}
+}
+
+func TestARunThatIsCutOffLeavesACompleteRecord(t *testing.T) {
+	dir := t.TempDir()
+	record := filepath.Join(dir, "r.json")
+	args, hangs := hangingTarget(t)
+	step := func(hang bool, said string) string {
+		t.Helper()
+		hangs.Store(hang)
+		got := inThisProcess(t, append(args, "--record="+record, "--timeout=1s")...)
+		if got.status != 1 || !strings.Contains(got.stderr, said) || filesIn(t, dir) != "r.json" {
+			t.Errorf("got %+v, %s", got, filesIn(t, dir))
+		}
+		return fileText(t, record)
+	}
+	if text := step(true, "record: "+record+"\n"); !strings.Contains(text, "not finished") {
+		t.Errorf("where nothing was, there is %s", text)
+	}
+	complete := step(false, "record: "+record+"\n")
+	if strings.Contains(complete, "not finished") {
+		t.Errorf("the incomplete one was not replaced: %s", complete)
+	}
+	if text := step(true, "stays as it was"); text != complete {
+		t.Errorf("the complete one became %s", text)
+	}
+}
+
+func TestAnOutputIsReplacedInOneStep(t *testing.T) {
+	dir := t.TempDir()
+	name, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	write(t, name, "old")
+	if err := os.Symlink(name, link); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	err := output(link).write(func(w io.Writer) error {
+		_, _ = io.WriteString(w, "half")
+		return broken
+	})
+	if !errors.Is(err, broken) || fileText(t, name) != "old" || filesIn(t, dir) != "file link" {
+		t.Errorf("%v: %q, %s", err, fileText(t, name), filesIn(t, dir))
+	}
+	err = output(link).write(func(w io.Writer) error {
+		_, err := io.WriteString(w, "new")
+		return err
+	})
+	info, statErr := os.Lstat(name)
+	if err != nil || statErr != nil || fileText(t, name) != "new" || info.Mode() != 0o600 || filesIn(t, dir) != "file link" {
+		t.Errorf("%v: %q, %v, %s", err, fileText(t, name), info.Mode(), filesIn(t, dir))
+	}
+	for _, wrong := range []string{dir, filepath.Join(dir, "none", "x"), filepath.Join(name, "x")} {
+		if err := output(wrong).check(); err == nil || !strings.Contains(err.Error(), wrong) || strings.Contains(err.Error(), ".part") {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+	if err := output("/dev/null").check(); err != nil {
+		t.Error(err)
+	}
+}
