@@ -94,7 +94,7 @@ func probeApp(ctx context.Context, target Target) error {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
 	status, _, _, err := askAs(ctx, target, target.Secret, http.MethodPost, root+"/v1/apps/"+target.AppID+"/sessions/new")
 	if err == nil && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound) {
-		err = fmt.Errorf("conformance: probe: the target refuses the app id with its secret: status %d", status)
+		err = refused("the app id with its secret", "--app-id and --app-secret, CALLS_APP_ID and CALLS_APP_SECRET", status)
 	}
 	if err != nil || !target.Emulator {
 		return err
@@ -107,11 +107,19 @@ func probeApp(ctx context.Context, target Target) error {
 	return err
 }
 
-// probeTURN issues a credential, and looks at what it is good for.
+// refused is the error for credentials that were given and are of no use: without them cases would be left out, and nobody would see why.
+func refused(what, settings string, status int) error {
+	return fmt.Errorf("conformance: probe: the target refuses %s: status %d; see %s", what, status, settings)
+}
+
+// probeTURN issues a credential, and looks at what it is good for. Without a key there is no TURN.
 func probeTURN(ctx context.Context, target Target) (Target, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
 	url := root + "/v1/turn/keys/" + target.TURNKeyID + "/credentials/generate-ice-servers"
 	status, _, body, err := askWith(ctx, target, target.TURNKeyToken, http.MethodPost, url, strings.NewReader(`{"ttl":60}`))
+	if err == nil && status >= http.StatusBadRequest && (target.TURNKeyID != "" || target.TURNKeyToken != "") {
+		err = refused("the TURN key id with its token", "--turn-key-id and --turn-key-token, CALLS_TURN_KEY_ID and CALLS_TURN_KEY_TOKEN", status)
+	}
 	if err != nil {
 		return target, err
 	}
@@ -133,12 +141,15 @@ func probeTURN(ctx context.Context, target Target) (Target, error) {
 }
 
 // probeAccount finds out whether the account API can be used. An emulator that is open to unknown apps is open to unknown
-// accounts as well.
+// accounts as well; without an account there is no account API.
 func probeAccount(ctx context.Context, target Target) (Target, error) {
 	if target.AccountID == "" && slices.Contains(target.Has, OpenApps) {
 		target.AccountID, target.AccountToken = strings.Repeat("7", 32), "probe"
 	}
 	status, _, _, err := askAs(ctx, target, target.AccountToken, http.MethodGet, target.accountURL()+"/accounts/"+target.AccountID+"/calls/apps")
+	if err == nil && status >= http.StatusBadRequest && (target.AccountID != "" || target.AccountToken != "") {
+		err = refused("the account id with its token", "--account-url, --account-id and --account-token, CALLS_ACCOUNT_URL, CALLS_ACCOUNT_ID and CALLS_ACCOUNT_TOKEN", status)
+	}
 	if err != nil {
 		return target, err
 	}

@@ -246,6 +246,33 @@ func TestProbeSaysThatTheSecretIsWrong(t *testing.T) {
 	}
 }
 
+// TestProbeSaysWhichCredentialsAreRefused gives all, and then all but those that are refused.
+func TestProbeSaysWhichCredentialsAreRefused(t *testing.T) {
+	for part, c := range map[string]struct {
+		status  int
+		want    string
+		without func(*conformance.Target)
+	}{
+		"/v1/turn/":  {http.StatusUnauthorized, "status 401; see --turn-key-id and --turn-key-token, CALLS_TURN_KEY_ID", func(t *conformance.Target) { t.TURNKeyID, t.TURNKeyToken = "", "" }},
+		"/accounts/": {http.StatusForbidden, "status 403; see --account-url, --account-id and --account-token, CALLS_ACCOUNT_URL", func(t *conformance.Target) { t.AccountID, t.AccountToken = "", "" }},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, part) {
+				w.WriteHeader(c.status)
+			}
+		}))
+		defer server.Close()
+		target := conformance.Target{BaseURL: server.URL, AppID: "app", Secret: "canary", TURNKeyID: "key", TURNKeyToken: "canary", AccountID: "account", AccountToken: "canary"}
+		if _, err := conformance.Probe(t.Context(), target); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: the error is %v", part, err)
+		}
+		c.without(&target)
+		if _, err := conformance.Probe(t.Context(), target); err != nil {
+			t.Errorf("%s not given: %v", part, err)
+		}
+	}
+}
+
 func TestProbeSaysThatAnySecretIsTaken(t *testing.T) {
 	for _, careless := range []string{"/v1/apps/app/sessions/new", "/v1/turn/keys/key/credentials/generate-ice-servers"} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

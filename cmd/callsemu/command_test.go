@@ -40,6 +40,7 @@ func TestCommand(t *testing.T) {
 	t.Run("conformance fails with its cases", func(t *testing.T) { conformanceFails(t, binary) })
 	t.Run("conformance ends in time", func(t *testing.T) { conformanceTimesOut(t, binary) })
 	t.Run("conformance says what there is when it is interrupted", func(t *testing.T) { conformanceIsInterrupted(t, binary) })
+	t.Run("conformance without a case that applies is no success", func(t *testing.T) { conformanceTestsNothing(t, binary) })
 	t.Run("conformance refuses wrong settings in one line", func(t *testing.T) { conformanceRefusesSettings(t, binary) })
 	t.Run("conformance shows no secret", func(t *testing.T) { conformanceShowsNoSecret(t, binary) })
 	t.Run("a whole run logs no secret", func(t *testing.T) { logsNoSecret(t, binary) })

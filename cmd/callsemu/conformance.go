@@ -79,12 +79,16 @@ func (c *conformanceCommand) run(ctx context.Context, out streams) (result confo
 	return result, nil
 }
 
-// summary writes the summary to stdout; its error is errNotPassed unless every case passed.
+// summary writes the summary to stdout; its error is errNotPassed unless every case passed, and there was one.
 func summary(out streams, result conformance.Report) error {
 	if err := report.Text(out.stdout, result); err != nil {
 		return err
 	}
-	if result.Count(conformance.Failed)+result.Count(conformance.Unfinished) > 0 {
+	switch {
+	case result.Count(conformance.Failed)+result.Count(conformance.Unfinished) > 0:
+		return errNotPassed
+	case result.Count(conformance.NotApplicable) == len(result.Outcomes):
+		_, _ = fmt.Fprintln(out.stderr, "nothing was tested: no case of this run applies to the target")
 		return errNotPassed
 	}
 	return nil

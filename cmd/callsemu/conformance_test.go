@@ -72,6 +72,16 @@ func conformanceFails(t *testing.T, binary string) {
 	}
 }
 
+func conformanceTestsNothing(t *testing.T, binary string) {
+	got := runToEnd(t, binary, nil, "conformance", "--run=^auth/app$")
+	if got.status != 1 || lastLine(got.stdout) != "0 passed, 0 failed" || !strings.Contains(got.stderr, "nothing was tested: no case") {
+		t.Errorf("got %+v", got)
+	}
+	if got := runToEnd(t, binary, nil, "conformance", "--run=^(auth/app|open/Q4-refusals)$"); got.status != 0 { // what observes is tested
+		t.Errorf("got %+v", got)
+	}
+}
+
 func conformanceTimesOut(t *testing.T, binary string) {
 	asked := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
