@@ -347,6 +347,9 @@ const (
 	strictMode = 2
 )
 
+// ofItself is an emulator as it is without settings, for the other files, which do not know its package.
+func ofItself(t *testing.T) conformance.Target { return inProcess(t, func(*emulator.Config) {}) }
+
 func inProcess(t *testing.T, edit func(*emulator.Config)) conformance.Target {
 	target, _ := inProcessWith(t, edit)
 	return target

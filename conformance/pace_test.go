@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/callsemu/callsemu/conformance"
-	"github.com/callsemu/callsemu/emulator"
 )
 
 // answering is a service without a network.
@@ -79,7 +78,7 @@ func TestADeadlineEndsWithoutThePace(t *testing.T) {
 
 // TestTimersBeginWithTheirRequest runs the cases that do something a second after a request went, where each request waits longer than that.
 func TestTimersBeginWithTheirRequest(t *testing.T) {
-	target := conformance.Paced(probed(t, inProcess(t, func(*emulator.Config) {})), 1500*time.Millisecond)
+	target := conformance.Paced(probed(t, ofItself(t)), 1500*time.Millisecond)
 	for _, id := range []string{"wait/media-comes", "wait/publisher-connects"} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
