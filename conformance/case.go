@@ -207,6 +207,7 @@ func (t *T) checkDeclared(c Case) {
 type T struct {
 	id           string // of the case
 	made         made
+	tidying      bool       // the case is over, and what it has left is closed
 	endpoints    *endpoints // nil until the case wants one
 	target       Target
 	schema       *openapi.Document

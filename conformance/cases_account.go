@@ -66,18 +66,15 @@ func accountCases() []Case {
 	}
 }
 
-// accountName is the body of a call that makes or renames.
+// accountName is the body of a call that makes or renames. Names begin with "conformance" wherever the name is not what the case is about,
+// so that what the suite has made can be told from the rest of an account.
 type accountName struct {
 	Name string `json:"name"`
 }
 
-// accountMake makes an item that is deleted at the end of the case.
+// accountMake makes an item. As every one that an answer names, it is deleted at the end of the case.
 func (t *T) accountMake(ctx context.Context, path string, body any) accountItem {
-	made := t.account(ctx, accountCall{Method: http.MethodPost, Path: path, Body: body}).want(http.StatusCreated).item()
-	t.Cleanup(func() {
-		t.account(context.WithoutCancel(ctx), accountCall{Method: http.MethodDelete, Path: path + "/" + made.UID})
-	})
-	return made
+	return t.account(ctx, accountCall{Method: http.MethodPost, Path: path, Body: body}).want(http.StatusCreated).item()
 }
 
 // accountLife leads an item through every row of contract 8.
@@ -95,13 +92,13 @@ func accountLife(path, unknown string) func(context.Context, *T) {
 		if read.Secret != "" || read.Key != "" || read.UID != made.UID || read.Name != made.Name || !read.Created.Equal(made.Created) {
 			t.Errorf("read %+v, made %+v", read, made)
 		}
-		renamed := t.account(ctx, accountCall{Method: http.MethodPut, Path: one, Body: accountName{"renamed"}}).want(http.StatusOK).item()
-		if renamed.Name != "renamed" || renamed.Secret != "" || renamed.Key != "" || renamed.UID != made.UID || renamed.Modified.Before(made.Modified) {
+		renamed := t.account(ctx, accountCall{Method: http.MethodPut, Path: one, Body: accountName{"conformance renamed"}}).want(http.StatusOK).item()
+		if renamed.Name != "conformance renamed" || renamed.Secret != "" || renamed.Key != "" || renamed.UID != made.UID || renamed.Modified.Before(made.Modified) {
 			t.Errorf("renamed %+v, made %+v", renamed, made)
 		}
 		list := t.account(ctx, accountCall{Method: http.MethodGet, Path: path}).want(http.StatusOK)
 		if !slices.ContainsFunc(list.items(), func(i accountItem) bool {
-			return i.UID == made.UID && i.Name == "renamed" && i.Secret == "" && i.Key == ""
+			return i.UID == made.UID && i.Name == "conformance renamed" && i.Secret == "" && i.Key == ""
 		}) {
 			t.Errorf("not in the list: %s", short(list.Raw))
 		}
@@ -120,7 +117,7 @@ func accountLife(path, unknown string) func(context.Context, *T) {
 }
 
 func accountUsable(ctx context.Context, t *T) {
-	made := t.accountMake(ctx, "/calls/apps", accountName{"usable"})
+	made := t.accountMake(ctx, "/calls/apps", accountName{"conformance"})
 	c := call{Method: http.MethodPost, Path: "/sessions/new", App: made.UID, Secret: made.Secret}
 	session := "/sessions/" + t.do(ctx, c).want(http.StatusCreated).Body.SessionID
 	wrong := c
@@ -133,7 +130,7 @@ func accountUsable(ctx context.Context, t *T) {
 }
 
 func accountNames(ctx context.Context, t *T) {
-	for body, want := range inOrder(map[string]string{"": "", "{}": "", `{"name":null}`: "", `{"name":""}`: "", `{"name":"twice","x":[1]}`: "twice"}) {
+	for body, want := range inOrder(map[string]string{"": "", "{}": "", `{"name":null}`: "", `{"name":""}`: "", `{"name":"conformance twice","x":[1]}`: "conformance twice"}) {
 		for range 2 {
 			var b any
 			if body != "" {
@@ -144,10 +141,10 @@ func accountNames(ctx context.Context, t *T) {
 			}
 		}
 	}
-	made := t.accountMake(ctx, "/calls/apps", accountName{"kept"})
+	made := t.accountMake(ctx, "/calls/apps", accountName{"conformance kept"})
 	for _, body := range []string{"{}", `{"name":null}`} {
 		x := t.account(ctx, accountCall{Method: http.MethodPut, Path: "/calls/apps/" + made.UID, Body: body}).want(http.StatusOK)
-		if got := x.item().Name; got != "kept" {
+		if got := x.item().Name; got != "conformance kept" {
 			t.Errorf("%s: the name is %q", body, got)
 		}
 	}
@@ -158,8 +155,8 @@ func everyAccountCall() []accountCall {
 	var calls []accountCall
 	for _, path := range []string{"/calls/apps", "/calls/turn_keys"} {
 		one := path + "/" + strings.Repeat("0", 32)
-		calls = append(calls, accountCall{Method: http.MethodGet, Path: path}, accountCall{Method: http.MethodPost, Path: path, Body: accountName{"x"}},
-			accountCall{Method: http.MethodGet, Path: one}, accountCall{Method: http.MethodPut, Path: one, Body: accountName{"x"}},
+		calls = append(calls, accountCall{Method: http.MethodGet, Path: path}, accountCall{Method: http.MethodPost, Path: path, Body: accountName{"conformance"}},
+			accountCall{Method: http.MethodGet, Path: one}, accountCall{Method: http.MethodPut, Path: one, Body: accountName{"conformance"}},
 			accountCall{Method: http.MethodDelete, Path: one})
 	}
 	return calls
@@ -200,7 +197,7 @@ func accountForeign(ctx context.Context, t *T) {
 }
 
 func accountIsolation(ctx context.Context, t *T) {
-	made := t.accountMake(ctx, "/calls/apps", accountName{"mine"})
+	made := t.accountMake(ctx, "/calls/apps", accountName{"conformance"})
 	const stranger = "0123456789abcdef0123456789abcdef"
 	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
 		t.account(ctx, accountCall{Method: method, Path: "/calls/apps/" + made.UID, Account: stranger}).wantError("20007/404 account")
@@ -243,14 +240,14 @@ func accountMethod(ctx context.Context, t *T) {
 }
 
 func accountBody(ctx context.Context, t *T) {
-	made := t.accountMake(ctx, "/calls/turn_keys", accountName{"kept"})
-	for _, body := range []string{"{", "null", "[]", `"x"`, `{"name":1}`, `{"name":{}}`, `{"name":["x"]}`, `{"name":"a"}{}`} {
+	made := t.accountMake(ctx, "/calls/turn_keys", accountName{"conformance kept"})
+	for _, body := range []string{"{", "null", "[]", `"x"`, `{"name":1}`, `{"name":{}}`, `{"name":["x"]}`, `{"name":"conformance"}{}`} {
 		t.account(ctx, accountCall{Method: http.MethodPost, Path: "/calls/turn_keys", Body: body, Malformed: "not an object with a name"}).
 			wantError("6007/400 account")
 		t.account(ctx, accountCall{Method: http.MethodPut, Path: "/calls/turn_keys/" + made.UID, Body: body, Malformed: "not an object with a name"}).
 			wantError("6007/400 account")
 	}
-	if got := t.account(ctx, accountCall{Method: http.MethodGet, Path: "/calls/turn_keys/" + made.UID}).item().Name; got != "kept" {
+	if got := t.account(ctx, accountCall{Method: http.MethodGet, Path: "/calls/turn_keys/" + made.UID}).item().Name; got != "conformance kept" {
 		t.Errorf("a refused body changed the name to %q", got)
 	}
 }

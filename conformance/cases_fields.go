@@ -190,12 +190,7 @@ func (t *T) sendField(ctx context.Context, r request, body map[string]any, malfo
 	if r.account != nil {
 		c := *r.account
 		c.Body, c.Malformed, c.Blind = body, malformed, blind
-		x := t.account(ctx, c)
-		if x.Status == http.StatusCreated {
-			made := accountCall{Method: http.MethodDelete, Path: c.Path + "/" + x.item().UID}
-			t.Cleanup(func() { t.account(context.WithoutCancel(ctx), made) })
-		}
-		return fieldAnswer{t: t, account: x}
+		return fieldAnswer{t: t, account: t.account(ctx, c)}
 	}
 	c := r.call
 	c.Body, c.Malformed, c.Blind = body, malformed, blind

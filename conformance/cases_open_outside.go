@@ -30,7 +30,7 @@ func (t *T) seeAccount(ctx context.Context, name string, c accountCall) {
 func openAccount(ctx context.Context, t *T) {
 	for _, kind := range []string{"/calls/apps", "/calls/turn_keys"} {
 		name := strings.TrimPrefix(kind, "/calls/")
-		made := t.accountMake(ctx, kind, map[string]string{"name": "callsemu conformance"})
+		made := t.accountMake(ctx, kind, map[string]string{"name": "conformance"})
 		t.seeAccount(ctx, name+": read", accountCall{Method: http.MethodGet, Path: kind + "/" + made.UID})
 		t.observe(name+": create answers", "secret: %s, key: %s", yesNo(made.Secret != ""), yesNo(made.Key != ""))
 		t.seeAccount(ctx, name+": unknown id", accountCall{Method: http.MethodGet, Path: kind + "/" + strings.Repeat("9", 32)})
@@ -42,7 +42,7 @@ func openAccount(ctx context.Context, t *T) {
 }
 
 func openDeletedApp(ctx context.Context, t *T) {
-	app := t.accountMake(ctx, "/calls/apps", map[string]string{"name": "callsemu conformance"})
+	app := t.accountMake(ctx, "/calls/apps", map[string]string{"name": "conformance"})
 	create := call{Method: http.MethodPost, Path: "/sessions/new", App: app.UID, Secret: app.Secret}
 	var session string
 	x := t.see(ctx, "a session of a new app", create)

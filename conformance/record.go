@@ -56,6 +56,11 @@ func (t *T) send(request *http.Request, body []byte) (answered, error) {
 		t.goes = nil
 		goes()
 	}
+	return t.sendNow(request, body)
+}
+
+// sendNow is send for a request that has had its turn.
+func (t *T) sendNow(request *http.Request, body []byte) (answered, error) {
 	begun := time.Now()
 	a, err := t.exchange(request)
 	a.elapsed = time.Since(begun)
@@ -71,7 +76,7 @@ func (t *T) send(request *http.Request, body []byte) (answered, error) {
 	if err != nil {
 		x.Broken = t.mask.text(err.Error())
 	}
-	step := Step{At: begun.Sub(t.begun), Exchange: x}
+	step := Step{At: begun.Sub(t.begun), Exchange: x, Tidy: t.tidying}
 	if t.tries > 0 {
 		step.Poll, step.Try = t.polls, t.tries
 	}

@@ -4,17 +4,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
 
-// tidyTime bounds the closing of what one case has left, and tidyCall one call of it: on a session that is not connected a close would
-// wait and then be refused, and such a session ends by itself.
+// tidyTime bounds the closing of what one case has left in its sessions, and tidyCall one call of it: on a session that is not connected a
+// close would wait and then be refused, and such a session ends by itself. tidyQueue bounds the wait of one call for the pace, and
+// tidyDelete what follows for an app or a TURN key, which would stay for ever.
 const (
-	tidyTime = 20 * time.Second
-	tidyCall = 2 * time.Second
+	tidyTime   = 20 * time.Second
+	tidyCall   = 2 * time.Second
+	tidyQueue  = 30 * time.Second
+	tidyDelete = 10 * time.Second
 )
 
 // made is what a case has made at the target, with what it takes to close it. It is filled from answers, whatever the case does with them.
@@ -58,8 +62,8 @@ func (m *made) note(request *http.Request, a answered) {
 			}
 		}
 	case strings.HasSuffix(path, "/calls/apps") || strings.HasSuffix(path, "/calls/turn_keys"):
-		if body.Result.UID != "" {
-			m.items = append(m.items, owned{body.Result.UID, request.URL.String() + "/" + body.Result.UID, authorization})
+		if uid := body.Result.UID; uid != "" {
+			m.items = append(m.items, owned{id: uid, path: request.URL.String() + "/" + uid})
 		}
 	}
 }
@@ -70,6 +74,7 @@ func (t *T) tidy(ctx context.Context) {
 	if t.target.Emulator {
 		return
 	}
+	t.tidying = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
 	defer cancel()
 	for _, s := range t.made.sessions {
@@ -83,17 +88,32 @@ func (t *T) tidy(ctx context.Context) {
 	}
 }
 
-// tidyAccount deletes the apps and TURN keys that the case has not deleted itself.
+// tidyAccount deletes the apps and TURN keys that the case has not deleted itself, at an emulator as well. One that stays is a failure of
+// the case, whatever else it proved: somebody has to delete it by hand.
 func (t *T) tidyAccount(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
-	defer cancel()
+	t.tidying = true
+	ctx = context.WithoutCancel(ctx)
 	for _, item := range t.made.items {
-		if !slices.ContainsFunc(t.steps, func(s Step) bool {
+		if slices.ContainsFunc(t.steps, func(s Step) bool {
 			return s.Exchange != nil && s.Exchange.Method == http.MethodDelete && s.Exchange.Status == http.StatusOK && strings.HasSuffix(s.Exchange.URL, "/"+item.id)
 		}) {
-			t.tidyCall(ctx, http.MethodDelete, item.path, orElse(item.authorization, "Bearer "+t.target.AccountToken), nil)
+			continue
+		}
+		a, err := t.tidyWithin(ctx, tidyDelete, http.MethodDelete, item.path, "Bearer "+t.target.AccountToken, nil)
+		if err == nil && a.status/100 != 2 && a.status != http.StatusNotFound {
+			err = fmt.Errorf("status %d: %s", a.status, short(a.raw))
+		}
+		if err != nil {
+			t.fail(fmt.Sprintf("could not delete %s: %v", item.title(), err))
 		}
 	}
+}
+
+// title names an app or a TURN key with its account, by its URL.
+func (o owned) title() string {
+	parts := strings.Split(o.path, "/") // .../accounts/{account}/calls/apps/{id}
+	kind := map[string]string{"apps": "app", "turn_keys": "TURN key"}[parts[len(parts)-2]]
+	return kind + " " + o.id + " of account " + parts[len(parts)-4]
 }
 
 // closeSession closes all that GET lists.
@@ -124,20 +144,29 @@ func (t *T) closeSession(ctx context.Context, s owned) {
 	}
 }
 
-// tidyCall is one request that may fail.
+// tidyCall is one request that may fail; the record says how.
 func (t *T) tidyCall(ctx context.Context, method, url, authorization string, body any) answered {
-	ctx, cancel := context.WithTimeout(ctx, tidyCall)
-	defer cancel()
+	a, _ := t.tidyWithin(ctx, tidyCall, method, url, authorization, body)
+	return a
+}
+
+// tidyWithin is one request that must be answered within the limit once it has had its turn.
+func (t *T) tidyWithin(ctx context.Context, limit time.Duration, method, url, authorization string, body any) (answered, error) {
 	encoded := t.encode(body)
-	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(encoded))
+	request, err := http.NewRequest(method, url, bytes.NewReader(encoded)) //nolint:noctx // it gets its own below, once it has had its turn
 	if err != nil {
-		return answered{}
+		return answered{}, err
 	}
 	request.Header.Set("Authorization", authorization)
 	if encoded != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	a, _ := t.send(request, encoded) // the record has the error
-	t.steps[len(t.steps)-1].Tidy = true
-	return a
+	queue, leave := context.WithTimeout(ctx, tidyQueue)
+	defer leave()
+	if err := t.queue(queue, request); err != nil {
+		return answered{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return t.sendNow(request.WithContext(ctx), encoded)
 }
