@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Probe finds out what the target is: an emulator or not, open to unknown apps or not, with a clock to move or not, with
@@ -176,7 +178,12 @@ func askAs(ctx context.Context, target Target, token, method, url string) (statu
 	return askWith(ctx, target, token, method, url, nil)
 }
 
+// askTime bounds one request of the probe with its answer.
+const askTime = 15 * time.Second
+
 func askWith(ctx context.Context, target Target, token, method, url string, send io.Reader) (status int, header http.Header, body []byte, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, askTime, fmt.Errorf("no answer within %s", askTime))
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, url, send)
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("conformance: probe: %w", err)
@@ -189,12 +196,23 @@ func askWith(ctx context.Context, target Target, token, method, url string, send
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return 0, nil, nil, fmt.Errorf("conformance: probe: %w", err)
+		return 0, nil, nil, askError(ctx, method, url, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err = io.ReadAll(response.Body)
 	if err != nil {
-		return 0, nil, nil, fmt.Errorf("conformance: probe: %w", err)
+		return 0, nil, nil, askError(ctx, method, url, err)
 	}
 	return response.StatusCode, response.Header, body, nil
+}
+
+// askError names what was asked, once, and what ended it.
+func askError(ctx context.Context, method, target string, err error) error {
+	if failed := (*url.Error)(nil); errors.As(err, &failed) {
+		err = failed.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = context.Cause(ctx)
+	}
+	return fmt.Errorf("conformance: probe: %s %s: %w", method, target, err)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/callsemu/callsemu/conformance"
@@ -272,6 +273,47 @@ func TestProbeSaysWhichCredentialsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestProbeEndsWithoutAnAnswer: at a socket that takes requests and never answers, or never to the end, the error says which one it was.
+func TestProbeEndsWithoutAnAnswer(t *testing.T) {
+	for _, silent := range []string{"/v1/apps/77777777777777777777777777777777/sessions/new", "/readyz"} {
+		for name, begins := range map[string]bool{"no answer": false, "half an answer": true} {
+			t.Run(name+" to "+silent, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					hangs := roundTripper(func(r *http.Request) (*http.Response, error) {
+						switch {
+						case r.URL.Path != silent:
+							return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody, Request: r}, nil
+						case begins:
+							return &http.Response{StatusCode: http.StatusOK, Body: hanging{r.Context()}, Request: r}, nil
+						}
+						<-r.Context().Done()
+						return nil, r.Context().Err()
+					})
+					begun := time.Now()
+					_, err := conformance.Probe(t.Context(), conformance.Target{BaseURL: "http://service", AppID: "app", Secret: "canary", HTTP: &http.Client{Transport: hangs}})
+					if err == nil || strings.Count(err.Error(), "http://service"+silent) != 1 || !strings.Contains(err.Error(), "no answer within 15s") || time.Since(begun) != 15*time.Second {
+						t.Errorf("after %s the error is %v", time.Since(begun), err)
+					}
+				})
+			})
+		}
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// hanging is a body that ends with its request alone.
+type hanging struct{ ctx context.Context }
+
+func (h hanging) Read([]byte) (int, error) {
+	<-h.ctx.Done()
+	return 0, h.ctx.Err()
+}
+
+func (hanging) Close() error { return nil }
 
 func TestProbeSaysThatAnySecretIsTaken(t *testing.T) {
 	for _, careless := range []string{"/v1/apps/app/sessions/new", "/v1/turn/keys/key/credentials/generate-ice-servers"} {

@@ -153,7 +153,7 @@ func (t *T) tidyCall(ctx context.Context, method, url, authorization string, bod
 // tidyWithin is one request that must be answered within the limit once it has had its turn.
 func (t *T) tidyWithin(ctx context.Context, limit time.Duration, method, url, authorization string, body any) (answered, error) {
 	encoded := t.encode(body)
-	request, err := http.NewRequest(method, url, bytes.NewReader(encoded)) //nolint:noctx // it gets its own below, once it has had its turn
+	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(encoded))
 	if err != nil {
 		return answered{}, err
 	}
