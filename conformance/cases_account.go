@@ -100,7 +100,7 @@ func accountLife(path, unknown string) func(context.Context, *T) {
 		if !slices.ContainsFunc(list.items(), func(i accountItem) bool {
 			return i.UID == made.UID && i.Name == "conformance renamed" && i.Secret == "" && i.Key == ""
 		}) {
-			t.Errorf("not in the list: %s", short(list.Raw))
+			t.Errorf("not in the list: %s", short(list.shown))
 		}
 		deleted := t.account(ctx, accountCall{Method: http.MethodDelete, Path: one}).want(http.StatusOK).item()
 		if deleted.UID != made.UID || deleted.Secret != "" || deleted.Key != "" {
@@ -111,7 +111,7 @@ func accountLife(path, unknown string) func(context.Context, *T) {
 		}
 		list = t.account(ctx, accountCall{Method: http.MethodGet, Path: path}).want(http.StatusOK)
 		if slices.ContainsFunc(list.items(), func(i accountItem) bool { return i.UID == made.UID }) {
-			t.Errorf("still in the list: %s", short(list.Raw))
+			t.Errorf("still in the list: %s", short(list.shown))
 		}
 	}
 }

@@ -44,6 +44,7 @@ type answered struct {
 	status  int
 	header  http.Header
 	raw     []byte
+	shown   []byte // raw as it may be recorded: without what others have in an account
 	elapsed time.Duration
 }
 
@@ -66,9 +67,10 @@ func (t *T) sendNow(request *http.Request, body []byte) (answered, error) {
 	a.elapsed = time.Since(begun)
 	t.mask.learnFrom(a.raw)
 	t.made.note(request, a)
+	a.shown = t.made.shown(request, a)
 	x := &Exchange{
 		Elapsed: a.elapsed, Method: request.Method, URL: t.mask.text(request.URL.RequestURI()),
-		Request: t.message(request.Header, body), Status: a.status, Response: t.message(recordedHeaders(a.header), a.raw),
+		Request: t.message(request.Header, body), Status: a.status, Response: t.message(recordedHeaders(a.header), a.shown),
 	}
 	if request.Body != nil && request.Body != http.NoBody && body == nil {
 		x.Request.Body = "(a stream)"

@@ -61,11 +61,50 @@ func (m *made) note(request *http.Request, a answered) {
 				m.credentials = append(m.credentials, owned{"", path[:strings.LastIndex(path, "/")+1] + string(found[2]) + "/revoke", authorization})
 			}
 		}
-	case strings.HasSuffix(path, "/calls/apps") || strings.HasSuffix(path, "/calls/turn_keys"):
+	case ofItems(path):
 		if uid := body.Result.UID; uid != "" {
 			m.items = append(m.items, owned{id: uid, path: request.URL.String() + "/" + uid})
 		}
 	}
+}
+
+// ofItems says whether the path is that of all apps or all TURN keys of an account.
+func ofItems(path string) bool {
+	return strings.HasSuffix(path, "/calls/apps") || strings.HasSuffix(path, "/calls/turn_keys")
+}
+
+// shown is the body of an answer as it may be recorded. In a list of an account's apps or TURN keys each that the case has not made is
+// masked whole, and so is an answer that lists in a form of its own.
+func (m *made) shown(request *http.Request, a answered) []byte {
+	if !ofItems(request.URL.Path) || a.status < 200 || a.status > 299 {
+		return a.raw
+	}
+	own := func(item json.RawMessage) bool {
+		var is struct{ UID string }
+		return json.Unmarshal(item, &is) == nil && slices.ContainsFunc(m.items, func(o owned) bool { return o.id == is.UID })
+	}
+	var whole map[string]json.RawMessage
+	if json.Unmarshal(a.raw, &whole) != nil {
+		return []byte(masked)
+	}
+	if own(whole["result"]) {
+		return a.raw
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(whole["result"], &list) != nil {
+		list = nil
+		whole["result"] = json.RawMessage(`"` + masked + `"`)
+	}
+	for i, item := range list {
+		if !own(item) {
+			list[i] = json.RawMessage(`{"uid":"` + masked + `","name":"` + masked + `"}`)
+		}
+	}
+	if list != nil {
+		whole["result"], _ = json.Marshal(list) // of valid JSON
+	}
+	shown, _ := json.Marshal(whole) // likewise
+	return shown
 }
 
 // tidy closes what the case has left at a service that goes on: tracks and data channels, adapters, TURN credentials. An emulator forgets

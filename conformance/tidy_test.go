@@ -16,6 +16,7 @@ import (
 // account is an account of a service that makes apps and TURN keys with a status of its own, and deletes unless it refuses.
 type account struct {
 	created, refuses int
+	others           string // what a list has besides, or instead of a list
 
 	mu    sync.Mutex
 	made  int
@@ -34,7 +35,20 @@ func (a *account) answer(r *http.Request) (int, string) {
 		a.items[r.URL.Path+"/"+uid] = uid
 		return a.created, a.item(uid)
 	case kind && r.Method == http.MethodGet:
-		return http.StatusOK, `{"success":true,"errors":[],"messages":[],"result":[]}`
+		result := a.others
+		if !strings.HasPrefix(result, "{") {
+			all := []string{}
+			for path, uid := range a.items {
+				if strings.HasPrefix(path, r.URL.Path) {
+					all = append(all, `{"uid":"`+uid+`","name":"conformance"}`)
+				}
+			}
+			if result != "" {
+				all = append(all, result[1:])
+			}
+			result = "[" + strings.Join(all, ",") + "]"
+		}
+		return http.StatusOK, `{"success":true,"errors":[],"messages":[],"result":` + result + `}`
 	case is && r.Method == http.MethodDelete && a.refuses != 0:
 		return a.refuses, `{"success":false,"errors":[{"code":10000,"message":"no"}],"messages":[],"result":null}`
 	case is:
@@ -119,5 +133,43 @@ func TestWhatStaysInAnAccountIsNamed(t *testing.T) {
 	}
 	if len(left) < 12 {
 		t.Errorf("only %d are left", len(left))
+	}
+}
+
+// TestNamesOfOthersAreNotRecorded: what else an account has is nobody's business, in a record and in a failure.
+func TestNamesOfOthersAreNotRecorded(t *testing.T) {
+	const other = `{"uid":"ffffffffffffffffffffffffffffffff","name":"payroll","created":"payroll"}`
+	for name, others := range map[string]string{"in a list": "," + other, "in a form of its own": `{"apps":[` + other + `]}`} {
+		t.Run(name, func(t *testing.T) {
+			report, _ := runAccount(t, &account{created: http.StatusCreated, others: others})
+			lists, own := 0, 0
+			for _, o := range report.Outcomes {
+				text := strings.Join(o.Result.Failures, "\n") + strings.Join(o.Result.Log(), "\n")
+				for _, observed := range o.Result.Observations {
+					text += observed.Value
+				}
+				for _, s := range o.Result.Steps {
+					x := s.Exchange
+					if x == nil {
+						continue
+					}
+					text += x.Response.Body
+					if x.Method == http.MethodGet && strings.HasSuffix(x.URL, "/calls/apps") {
+						lists++
+						if strings.Contains(x.Response.Body, `"name":"conformance"`) {
+							own++
+						}
+					}
+				}
+				for _, part := range []string{"payroll", "ffffffff"} {
+					if at := strings.Index(text, part); at >= 0 {
+						t.Errorf("%s: %s", o.Case.ID, text[max(0, at-150):min(len(text), at+50)])
+					}
+				}
+			}
+			if lists == 0 || name == "in a list" && own == 0 {
+				t.Errorf("%d lists, %d with what the case has made", lists, own)
+			}
+		})
 	}
 }
