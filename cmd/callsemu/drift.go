@@ -45,10 +45,10 @@ func (c *driftCommand) Run(ctx context.Context, out streams) error {
 	if err := writeDrift(out.stdout, comparison, schema); err != nil {
 		return err
 	}
-	if n := result.Count(conformance.Unfinished); n > 0 {
-		_, _ = fmt.Fprintf(out.stderr, "%d cases were not finished when the run was ended, and are not compared\n", n)
+	for _, line := range comparison.NotCompared() {
+		_, _ = fmt.Fprintln(out.stderr, line)
 	}
-	return equal(comparison, result)
+	return verdict(out, comparison)
 }
 
 // writeDrift writes nothing when nothing differs.

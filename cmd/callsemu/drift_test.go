@@ -110,7 +110,8 @@ func TestPlantedDifferencesAreNamed(t *testing.T) {
 			}
 		}},
 		"a run that is cut off is not equal": {other, []string{"drift", "--timeout=2s", "--from=" + record}, func(t *testing.T, got result) {
-			if got.status != 1 || got.stdout != "" || !strings.Contains(got.stderr, "cases were not finished") {
+			if got.status != 1 || got.stdout != "" || !strings.Contains(got.stderr, " not compared, not finished at the target: ") ||
+				!strings.Contains(got.stderr, "cases were not finished, in") {
 				t.Errorf("got %+v", got)
 			}
 		}},

@@ -7,7 +7,6 @@ import (
 	"os"
 	"regexp"
 
-	"github.com/callsemu/callsemu/conformance"
 	"github.com/callsemu/callsemu/conformance/golden"
 )
 
@@ -21,7 +20,7 @@ type conformanceCommands struct {
 type testCommand struct {
 	conformanceCommand
 	Record  string `placeholder:"FILE" help:"Write what the target did: statuses, bodies, SDP and observations, without what is of this run alone. JSON, for --compare and drift."`
-	Compare string `placeholder:"FILE" help:"Show where the target differs from what --record wrote, case by case. The exit status is 1 if it does or the run was cut off, whatever passed or failed."`
+	Compare string `placeholder:"FILE" help:"Show where the target differs from what --record wrote, case by case. The exit status is 1 if it does, if a case was not finished there or here, or if nothing was compared, whatever passed or failed."`
 }
 
 // Run is the default command.
@@ -40,6 +39,7 @@ func (c *testCommand) Run(ctx context.Context, out streams) error {
 		return err
 	}
 	transcript := golden.Of(result)
+	transcript.Pattern = c.Only
 	if c.Record != "" {
 		if err := writeRecord(out, c.Record, transcript); err != nil {
 			return fmt.Errorf("--record %w", err)
@@ -57,12 +57,19 @@ func (c *testCommand) Run(ctx context.Context, out streams) error {
 	if err := summary(out, result); err != nil && !errors.Is(err, errNotPassed) {
 		return err
 	}
-	return equal(comparison, result)
+	return verdict(out, comparison)
 }
 
-// equal is errNotPassed unless all was compared that was to be, and nothing differs.
-func equal(c golden.Comparison, r conformance.Report) error {
-	if len(c.Differences) > 0 || r.Count(conformance.Unfinished) > 0 {
+// verdict is errNotPassed unless all was compared that was to be, and nothing differs. It says on stderr what nobody would see in
+// an output without differences.
+func verdict(out streams, c golden.Comparison) error {
+	switch {
+	case c.Unfinished > 0:
+		_, _ = fmt.Fprintf(out.stderr, "%d cases were not finished, in the record or at the target, so that nobody knows whether they differ\n", c.Unfinished)
+	case c.Compared == 0:
+		_, _ = fmt.Fprintln(out.stderr, "nothing was compared")
+	}
+	if len(c.Differences) > 0 || c.Unfinished > 0 || c.Compared == 0 {
 		return errNotPassed
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -81,6 +82,27 @@ func TestARunThatIsCutOffLeavesACompleteRecord(t *testing.T) {
 	}
 	if text := step(true, "stays as it was"); text != complete {
 		t.Errorf("the complete one became %s", text)
+	}
+}
+
+func TestAComparisonWithWhatWasNotFinishedIsNoSuccess(t *testing.T) {
+	record := filepath.Join(t.TempDir(), "r.json")
+	args, hangs := hangingTarget(t)
+	hangs.Store(true)
+	_ = inThisProcess(t, append(args, "--record="+record, "--timeout=1s")...)
+	if text := fileText(t, record); !strings.Contains(text, `"pattern": "^auth/secret$"`) {
+		t.Errorf("the record does not say what it is of: %s", text)
+	}
+	hangs.Store(false)
+	got := inThisProcess(t, append(args, "--compare="+record)...)
+	if got.status != 1 || !strings.Contains(got.stderr, "1 cases were not finished, in the record or at the target") || !strings.Contains(got.stdout, "not finished in the record: auth/secret") {
+		t.Errorf("got %+v", got)
+	}
+	for _, command := range [][]string{{"--compare=" + record}, {"drift", "--from=" + record}} { // of an emulator's one case, which the record is not of
+		got = inThisProcess(t, slices.Concat([]string{"conformance"}, command, []string{"--run=^session/new$"})...)
+		if got.status != 1 || !strings.Contains(got.stderr, "nothing was compared") || !strings.Contains(got.stdout+got.stderr, "1 not compared, outside of the record's --run ^auth/secret$: session/new") {
+			t.Errorf("%q: got %+v", command, got)
+		}
 	}
 }
 

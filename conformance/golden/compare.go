@@ -60,14 +60,25 @@ func (d Difference) String() string {
 type Comparison struct {
 	Compared    int
 	Differences []Difference // by case, in the order of the calls
-	// Incomparable are cases that do not apply to one of the targets, or were not finished, with the reason.
+	// Incomparable are cases that do not apply to one of the targets, were not finished, or were not to be in the record, with the reason.
 	Incomparable map[string]string
+	// Unfinished is how many of these were not finished, in the record or at the target: what they would show, nobody knows.
+	Unfinished int
 }
 
-// Compare compares a target with the record. Cases that chosen refuses are left out; nil refuses none.
+// Compare compares a target with the record. Cases that chosen refuses are left out; nil refuses none. What the record's own pattern
+// did not choose is not compared.
 func Compare(record, target Transcript, chosen func(id string) bool) Comparison {
 	c := Comparison{Incomparable: map[string]string{}}
 	was, is := byID(record), byID(target)
+	if pattern, err := regexp.Compile(record.Pattern); err == nil { // Read has refused others
+		for id := range is {
+			if _, recorded := was[id]; !recorded && !pattern.MatchString(id) {
+				c.Incomparable[id] = "outside of the record's --run " + record.Pattern
+				delete(is, id)
+			}
+		}
+	}
 	ids := map[string]bool{}
 	for _, side := range []map[string]Case{was, is} {
 		for id := range side {
@@ -99,18 +110,20 @@ func (c *Comparison) compare(id string, record, target map[string]Case) {
 		c.Differences = append(c.Differences, Difference{Case: was, Kind: MissingCase, What: "the case", Was: "it is in the record alone"})
 	case !inRecord:
 		c.Differences = append(c.Differences, Difference{Case: is, Kind: MissingCase, What: "the case", Is: "it is not in the record"})
-	case !compares(was.Outcome):
-		c.Incomparable[id] = string(was.Outcome) + " in the record"
-	case !compares(is.Outcome):
-		c.Incomparable[id] = string(is.Outcome) + " to the target"
+	case was.Outcome == conformance.NotApplicable:
+		c.Incomparable[id] = "not applicable to the record's target"
+	case is.Outcome == conformance.NotApplicable:
+		c.Incomparable[id] = "not applicable to the target"
+	case was.Outcome == conformance.Unfinished:
+		c.Incomparable[id] = "not finished in the record"
+		c.Unfinished++
+	case is.Outcome == conformance.Unfinished:
+		c.Incomparable[id] = "not finished at the target"
+		c.Unfinished++
 	default:
 		c.Compared++
 		c.Differences = append(c.Differences, differences(was, is)...)
 	}
-}
-
-func compares(s conformance.Status) bool {
-	return s != conformance.NotApplicable && s != conformance.Unfinished
 }
 
 // differences of a case that both sides have. That the outcome differs is said if nothing else is: else that is why.

@@ -108,7 +108,7 @@ func TestTwoRunsOfOneTargetAreOneTranscript(t *testing.T) {
 }
 
 func TestReadRefusesOtherFiles(t *testing.T) {
-	for _, body := range []string{"", "{", `{"format":99}`, `[]`} {
+	for _, body := range []string{"", "{", `{"format":99}`, `{"format":1,"pattern":"("}`, `[]`} {
 		if _, err := golden.Read(strings.NewReader(body)); !errors.Is(err, golden.ErrNoTranscript) {
 			t.Errorf("%q: %v", body, err)
 		}
@@ -204,13 +204,46 @@ func TestWhatCannotBeComparedIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"the case added: it is not in the record", "the case removed: it is in the record alone",
-		"1 not compared, not applicable in the record: b", "1 not compared, not finished to the target: c", "1 cases compared, 2 differences"} {
+		"1 not compared, not applicable to the record's target: b", "1 not compared, not finished at the target: c", "1 cases compared, 2 differences"} {
 		if !strings.Contains(words.String(), want) {
 			t.Errorf("no %q in\n%s", want, words.String())
 		}
 	}
 	if c := golden.Compare(record, target, func(id string) bool { return id == "a" }); len(c.Differences) != 0 || len(c.Incomparable) != 0 {
 		t.Errorf("cases that were not chosen are compared: %+v", c)
+	}
+}
+
+// TestACaseThatWasNotFinishedIsNoEqual: on either side, it is counted as such, unless the other side does not have it.
+func TestACaseThatWasNotFinishedIsNoEqual(t *testing.T) {
+	of := func(status conformance.Status) golden.Transcript {
+		return golden.Of(run(1, func(o *conformance.Outcome) { o.Status = status }))
+	}
+	for _, tc := range []struct {
+		record, target       conformance.Status
+		compared, unfinished int
+		why                  string
+	}{
+		{conformance.Passed, conformance.Passed, 1, 0, ""},
+		{conformance.Unfinished, conformance.Passed, 0, 1, "not finished in the record"},
+		{conformance.Passed, conformance.Unfinished, 0, 1, "not finished at the target"},
+		{conformance.Unfinished, conformance.NotApplicable, 0, 0, "not applicable to the target"},
+		{conformance.NotApplicable, conformance.Unfinished, 0, 0, "not applicable to the record's target"},
+	} {
+		c := golden.Compare(of(tc.record), of(tc.target), nil)
+		if c.Compared != tc.compared || c.Unfinished != tc.unfinished || c.Incomparable["area/name"] != tc.why || len(c.Differences) != 0 {
+			t.Errorf("%s, %s: got %+v", tc.record, tc.target, c)
+		}
+	}
+}
+
+func TestWhatTheRecordsPatternLeftOutIsNotCompared(t *testing.T) {
+	target := golden.Of(run(1))
+	for pattern, differences := range map[string]int{"": 1, "^area/": 1, "^other/": 0} { // of an old record, of a case that is new, and left out
+		c := golden.Compare(golden.Transcript{Format: golden.Format, Pattern: pattern}, target, nil)
+		if len(c.Differences) != differences || (c.Incomparable["area/name"] == "outside of the record's --run ^other/") != (differences == 0) {
+			t.Errorf("%q: %+v", pattern, c)
+		}
 	}
 }
 

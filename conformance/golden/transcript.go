@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,7 +21,8 @@ const Format = 1
 type Transcript struct {
 	Format   int    `json:"format"`
 	Emulator bool   `json:"emulator"`
-	Cases    []Case `json:"cases"` // sorted by id
+	Pattern  string `json:"pattern,omitempty"` // the regular expression that chose the cases; none chose all
+	Cases    []Case `json:"cases"`             // sorted by id
 }
 
 // Case is what it did in one case.
@@ -198,6 +200,9 @@ func Read(r io.Reader) (t Transcript, err error) {
 	}
 	if t.Format != Format {
 		return t, ErrNoTranscript
+	}
+	if _, err := regexp.Compile(t.Pattern); err != nil {
+		return t, fmt.Errorf("%w: its pattern: %w", ErrNoTranscript, err)
 	}
 	return t, nil
 }

@@ -26,22 +26,25 @@ func (c Comparison) Words(w io.Writer) error {
 	if len(c.Differences) > 0 {
 		fmt.Fprintln(&b)
 	}
-	c.incomparable(&b)
+	for _, line := range c.NotCompared() {
+		fmt.Fprintln(&b, line)
+	}
 	fmt.Fprintf(&b, "%d cases compared, %d differences\n", c.Compared, len(c.Differences))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// incomparable groups the cases that were not compared by the reason.
-func (c Comparison) incomparable(b *strings.Builder) {
+// NotCompared says in a line for each reason which cases were not compared.
+func (c Comparison) NotCompared() (lines []string) {
 	by := map[string][]string{}
 	for _, id := range slices.Sorted(maps.Keys(c.Incomparable)) {
 		why := c.Incomparable[id]
 		by[why] = append(by[why], id)
 	}
 	for _, why := range slices.Sorted(maps.Keys(by)) {
-		fmt.Fprintf(b, "%d not compared, %s: %s\n", len(by[why]), why, strings.Join(by[why], ", "))
+		lines = append(lines, fmt.Sprintf("%d not compared, %s: %s", len(by[why]), why, strings.Join(by[why], ", ")))
 	}
+	return lines
 }
 
 // Group is a difference with all places where it shows.
