@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,13 +30,14 @@ func progressTo(w io.Writer) *progress {
 
 // announce says what is going to happen, and what will take long.
 func (p *progress) announce(suite conformance.Suite) {
-	total, longest := 0, time.Duration(0)
+	total, longest, changes := 0, time.Duration(0), changed{}
 	var waiting []string
 	for _, planned := range suite.Plan() {
 		if planned.Lacks != nil {
 			continue
 		}
 		total++
+		changes.note(planned)
 		if planned.Waits > 0 {
 			waiting, longest = append(waiting, planned.Case.ID), max(longest, planned.Waits)
 		}
@@ -45,10 +47,41 @@ func (p *progress) announce(suite conformance.Suite) {
 		kind = "the emulator"
 	}
 	p.line(fmt.Sprintf("%d cases against %s at %s", total, kind, suite.Target.BaseURL))
+	if suite.Target.Emulator && suite.Own == nil {
+		for _, text := range changes.lines() {
+			p.line(text)
+		}
+	}
 	if len(waiting) > 0 {
 		p.line(fmt.Sprintf("%d of them wait for its timeouts in real time, up to %s each, beside the others: %s",
 			len(waiting), longest, strings.Join(waiting, ", ")))
 	}
+}
+
+// changed is what a run changes of an emulator that others may use at the same time.
+type changed struct{ clock, faults, settings bool }
+
+func (c *changed) note(p conformance.Planned) {
+	c.clock = c.clock || p.Case.Slow > 0 && p.Waits == 0
+	c.faults = c.faults || strings.HasPrefix(p.Case.ID, "fault/")
+	c.settings = c.settings || slices.Contains(p.Case.Needs, conformance.FixableEstimate)
+}
+
+// lines say it, each with what becomes of it.
+func (c changed) lines() (lines []string) {
+	for _, change := range []struct {
+		is   bool
+		text string
+	}{
+		{c.clock, "it moves the emulator's clock forward, for everybody there: what waits for a timeout ends, and the clock is not put back"},
+		{c.faults, "it sets faults for apps of its own, each for one call"},
+		{c.settings, "it sets estimates for sessions of its own, and takes them away"},
+	} {
+		if change.is {
+			lines = append(lines, change.text)
+		}
+	}
+	return lines
 }
 
 // event is for Suite.Run.
