@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/callsemu/callsemu/conformance"
@@ -35,7 +38,7 @@ type conformanceCommand struct {
 	EndpointListen string `name:"endpoint-listen" env:"CALLS_ENDPOINT_LISTEN" placeholder:"IP:PORT" group:"Target" help:"Where the suite's own WebSocket server listens."`
 	CAFile         string `name:"ca-file" env:"CALLS_CA_FILE" placeholder:"FILE" group:"Target" help:"CAs in PEM to trust for HTTPS and TURN over TLS, instead of the system's."`
 
-	Mode  string `default:"dev" enum:"dev,real,strict" group:"Target" help:"The mode of the emulator that is started without --base-url."`
+	Mode  string `placeholder:"MODE" group:"Target" help:"The mode of the emulator that is started without --base-url: dev, real or strict; dev if it is not given."`
 	HTTPS bool   `name:"https" group:"Target" help:"Call that emulator over HTTPS."`
 
 	Route string `default:"any" enum:"any,tcp,turn" help:"The way of the media: any that ICE finds, tcp for ICE over TCP alone, turn for a relay of the target's TURN server alone. Cases that are about another way may fail then."`
@@ -102,8 +105,25 @@ func (c *conformanceCommand) suite() (suite conformance.Suite, err error) {
 		return suite, fmt.Errorf("--parallel %d: not above zero; write it like 12", c.Parallel)
 	case c.Timeout <= 0:
 		return suite, fmt.Errorf("--timeout %s: not above zero; write it like 30m", c.Timeout)
+	case c.BaseURL != "" && (c.Mode != "" || c.HTTPS):
+		return suite, errors.New("--mode and --https are about the emulator that is started without --base-url; start the one at --base-url " +
+			"so, and give its https:// URL")
 	case (c.EndpointURL == "") != (c.EndpointListen == ""):
 		return suite, errors.New("--endpoint-url and --endpoint-listen: one needs the other; give both, or none for a target on this machine")
+	}
+	for _, given := range []struct{ flag, url string }{{"base-url", c.BaseURL}, {"account-url", c.AccountURL}} {
+		if at, err := url.Parse(given.url); given.url != "" && (err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "") {
+			_, rest, found := strings.Cut(given.url, "://")
+			if !found {
+				rest = given.url
+			}
+			return suite, fmt.Errorf("--%s %s: not an HTTP URL; write it like http://%s", given.flag, given.url, rest)
+		}
+	}
+	if c.Mode != "" {
+		if _, err := session.ParseMode(c.Mode); err != nil {
+			return suite, fmt.Errorf("--%w", err)
+		}
 	}
 	if suite.Pattern, err = regexp.Compile(c.Only); err != nil {
 		return suite, fmt.Errorf("--run %s: %w; write it like 'push/' or 'turn|adapters'", c.Only, err)
@@ -169,9 +189,9 @@ const ownReady = 10 * time.Second
 
 // own starts an emulator on free ports.
 func (c *conformanceCommand) own(ctx context.Context) (conformance.Target, func(), error) {
-	mode, err := session.ParseMode(c.Mode)
+	mode, err := session.ParseMode(cmp.Or(c.Mode, "dev"))
 	if err != nil {
-		return conformance.Target{}, nil, err // not so: kong let only modes pass
+		return conformance.Target{}, nil, err // not so: suite has refused it
 	}
 	e, err := emulator.New(emulator.Config{Listen: "127.0.0.1:0", Media: []string{"127.0.0.1"}, STUN: "127.0.0.1:0", Mode: mode})
 	if err != nil {

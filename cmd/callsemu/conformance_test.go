@@ -52,7 +52,7 @@ func conformanceAlone(t *testing.T, binary string) {
 
 func conformanceHelps(t *testing.T, binary string) {
 	got := runToEnd(t, binary, nil, "conformance", "--help")
-	for _, part := range []string{"--base-url", "CALLS_APP_SECRET", "--run", "--report", "conformance drift"} {
+	for _, part := range []string{"--base-url", "CALLS_APP_SECRET", "--run", "--report", "conformance drift", "--mode=MODE", "dev, real or strict"} {
 		if !strings.Contains(got.stdout, part) {
 			t.Errorf("no %q in %s", part, got.stdout)
 		}
@@ -143,6 +143,11 @@ func conformanceRefusesSettings(t *testing.T, binary string) {
 		"report in no place":    {[]string{"--report=none/x.html"}, []string{"--report", "none/x.html"}},
 		"half an endpoint":      {[]string{"--endpoint-url=wss://x"}, []string{"--endpoint-listen"}},
 		"no CA":                 {[]string{"--base-url=http://127.0.0.1:1", "--app-id=a", "--app-secret=b", "--ca-file=none"}, []string{"--ca-file", "none"}},
+		"a base without http":   {[]string{"--base-url=127.0.0.1:1473", "--app-id=a", "--app-secret=b"}, []string{"--base-url 127.0.0.1:1473", "write it like http://127.0.0.1:1473\n"}},
+		"a name without http":   {[]string{"--base-url=localhost:1473/v1", "--app-id=a", "--app-secret=b"}, []string{"write it like http://localhost:1473/v1\n"}},
+		"another scheme":        {[]string{"--base-url=http://127.0.0.1:1", "--account-url=ftp://x/y"}, []string{"--account-url ftp://x/y", "http://x/y\n"}},
+		"mode of a target":      {[]string{"--base-url=http://127.0.0.1:1", "--mode=dev"}, []string{"--mode and --https", "without --base-url"}},
+		"HTTPS of a target":     {[]string{"--base-url=http://127.0.0.1:1", "--https"}, []string{"--mode and --https", "without --base-url"}},
 		"an emulator's setting": {[]string{"--mode=prod"}, []string{"--mode", "strict"}},
 	} {
 		t.Run(name, func(t *testing.T) {
