@@ -31,6 +31,7 @@ type pageView struct {
 	Areas                     []areaView
 	Failures, Cut, Questions  []caseView
 	LeftOut                   []left
+	Causes                    []cause
 }
 
 type areaView struct {
@@ -74,7 +75,7 @@ func HTML(w io.Writer, r conformance.Report) error {
 		Target: target(r), Begun: r.Begun.UTC().Format("2006-01-02 15:04 MST"), Elapsed: r.Elapsed.Round(time.Second).String(),
 		Passed: r.Count(conformance.Passed), Failed: r.Count(conformance.Failed), Observed: r.Count(conformance.Observed),
 		NotApplicable: r.Count(conformance.NotApplicable), Unfinished: r.Count(conformance.Unfinished),
-		Has: r.Has, LeftOut: leftOut(r),
+		Has: r.Has, LeftOut: leftOut(r), Causes: causes(r),
 	}
 	view.Ran = view.Passed + view.Failed
 	for _, a := range areas(r) {

@@ -52,6 +52,42 @@ func TestTextEndsWithTheCountAndSaysWhy(t *testing.T) {
 	}
 }
 
+// TestOneCauseInManyCasesStandsFirst: failures that differ in call, ids and times alone are one.
+func TestOneCauseInManyCasesStandsFirst(t *testing.T) {
+	failed := func(id string, failures ...string) conformance.Outcome {
+		return conformance.Outcome{Status: conformance.Failed, Result: conformance.Result{Failures: failures}, Planned: conformance.Planned{Case: conformance.Case{ID: id}}}
+	}
+	unsupported := func(call, id string) string {
+		return call + id + ": the answer does not fit openapi.yaml: answer 200 to " + call + "/apps/" + id + ": body: property \"extra\" is unsupported\n\t{\"extra\":\"" + id + "\"}"
+	}
+	r := conformance.Report{Outcomes: []conformance.Outcome{
+		failed("a/1", "PUT /x: status 500, want 200: {\"a\":1}", unsupported("GET /", "0123456789abcdef0123456789abcdef"), unsupported("POST /", "1")),
+		failed("a/2", "GET /y: status 500, want 200: {\"b\":2}", unsupported("PUT /sessions/", "fedcba9876543210fedcba9876543210"), "no packet within 5.2s"),
+		failed("a/3", "POST /z: status 500, want 200", unsupported("PUT /", "2"), "no packet within 10s"),
+		failed("a/4", "POST /z: status 503, want 200", unsupported("PUT /", "2"), "no packet within 1m10s", "twice"),
+		failed("a/5", "twice"),
+	}}
+	var text, page strings.Builder
+	if err := report.Text(&text, r); err != nil {
+		t.Fatal(err)
+	}
+	want := "\n\nfailed alike in several cases:\n  the answer does not fit openapi.yaml: body: property \"extra\" is unsupported: 4 cases\n" +
+		"  status 500, want 200: 3 cases\n  no packet within ...: 3 cases\n\n"
+	if before, _, _ := strings.Cut(text.String(), "area "); !strings.Contains(before+"\n", want) {
+		t.Errorf("no %s at the top of\n%s", want, text.String())
+	}
+	if err := report.HTML(&page, r); err != nil {
+		t.Fatal(err)
+	}
+	if before, _, _ := strings.Cut(page.String(), `id="controls"`); !strings.Contains(before, `is unsupported</b>: 4 cases: <a href="#a%2f1">a/1</a>, <a href="#a%2f2">`) {
+		t.Errorf("the top of the page is %s", before)
+	}
+	text.Reset()
+	if err := report.Text(&text, sample()); err != nil || strings.Contains(text.String(), "alike") {
+		t.Errorf("one failure is common: %v\n%s", err, text.String())
+	}
+}
+
 func TestJUnitIsReadByProgramsAsItIsMeant(t *testing.T) {
 	var b strings.Builder
 	if err := report.JUnit(&b, sample()); err != nil {

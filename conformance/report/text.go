@@ -10,11 +10,18 @@ import (
 	"github.com/callsemu/callsemu/conformance"
 )
 
-// Text writes the summary: a table by area, what was left out and why, what was observed, what failed and why, and as the last line
+// Text writes the summary: what failed alike in several cases, a table by area, what was left out and why, what was observed, what failed and why, and as the last line
 // "N passed, M failed". What was observed counts in neither.
 func Text(w io.Writer, r conformance.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s\n\n", target(r), r.Elapsed.Round(time.Second))
+	if common := causes(r); len(common) > 0 {
+		fmt.Fprint(&b, "failed alike in several cases:\n")
+		for _, c := range common {
+			fmt.Fprintf(&b, "  %s: %d cases\n", c.What, len(c.Cases))
+		}
+		fmt.Fprintln(&b)
+	}
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprint(table, "area\tpassed\tfailed\tobserved\tnot applicable\tnot finished\t\n")
 	for _, a := range areas(r) {
