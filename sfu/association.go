@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pion/dtls/v3"
+	"github.com/pion/dtls/v3/pkg/protocol/alert"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
@@ -149,6 +150,17 @@ func (a *association) handshake(ctx context.Context) error {
 	}
 	a.conn = conn
 	return nil
+}
+
+// isCloseNotify says whether an error of pion/dtls is that the endpoint closed the connection (RFC 5246 section 7.2.1). The type is not
+// exported.
+func isCloseNotify(err error) bool {
+	var received interface {
+		IsFatalOrCloseNotify() bool
+		String() string
+	}
+	closing := alert.Alert{Level: alert.Warning, Description: alert.CloseNotify}
+	return errors.As(err, &received) && received.String() == closing.String()
 }
 
 // keys checks who is at the other end and derives the SRTP keys (RFC 5764 section 4.2).

@@ -349,8 +349,17 @@ func (p *Peer) ended(a *association, err error) {
 	case p.pending == a:
 		p.pending = nil
 		closing := p.closing
+		// Of a handshake that has just succeeded pion says so, or reports the close_notify that came behind it.
+		gone := !closing && p.current.Load() == nil && isCloseNotify(err)
+		if gone {
+			p.setStateLocked(StateClosed)
+		}
 		p.mu.Unlock()
-		if !closing {
+		switch {
+		case gone:
+			p.endTracks()
+			p.endData()
+		case !closing:
 			p.log.Info("dtls handshake failed: the endpoint must connect again", "error", err)
 		}
 	case p.current.Load() != a || p.closing:
