@@ -9,6 +9,7 @@
 # compose-test.sh conformance   runs the conformance suite against the container, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/steps.sh
 
 engine_wait=60  # seconds until a new engine answers
 health_wait=60  # seconds until the container is healthy
@@ -20,10 +21,6 @@ work=${COMPOSE_TEST_WORK:-}
 compose=()
 publisher=
 service=
-passed=0
-failed=0
-
-log() { printf '%s\n' "$*" >&2; }
 
 # wait_for SECONDS COMMAND...: until the command succeeds.
 wait_for() {
@@ -33,21 +30,6 @@ wait_for() {
 		[ "$SECONDS" -lt "$until" ] || return 1
 		sleep 0.5
 	done
-}
-
-# step NAME COMMAND...: counts what passed and what failed. (A function called here is not stopped by set -e.)
-step() {
-	local name=$1
-	shift
-	if "$@" >"$work/step.log" 2>&1; then
-		passed=$((passed + 1))
-		echo "ok: $name"
-		tail -n 1 "$work/step.log" | sed 's/^/    /'
-	else
-		failed=$((failed + 1))
-		echo "FAILED: $name"
-		sed 's/^/    /' "$work/step.log"
-	fi
 }
 
 # prepare gets what comes from the network.

@@ -5,31 +5,13 @@
 # stay as they are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/steps.sh
 
 ready_wait=30s
 run_wait=180 # seconds for the app, and for the doctor
 server_ip=192.168.77.7
 client_ip=192.168.77.8
-passed=0
-failed=0
 export PATH=$PATH:/usr/sbin:/sbin # ip and iptables, for users whose PATH lacks them
-
-log() { printf '%s\n' "$*" >&2; }
-
-# step NAME COMMAND...: counts what passed and what failed.
-step() {
-	local name=$1
-	shift
-	if "$@" >"$work/step.log" 2>&1; then
-		passed=$((passed + 1))
-		echo "ok: $name"
-		tail -n 1 "$work/step.log" | sed 's/^/    /'
-	else
-		failed=$((failed + 1))
-		echo "FAILED: $name"
-		sed 's/^/    /' "$work/step.log"
-	fi
-}
 
 # make_network gives this machine a network beside loopback, since WebRTC clients do not use loopback addresses of their own, and
 # another machine in it, whose UDP stays inside.
