@@ -41,22 +41,29 @@ func TestMain(m *testing.M) {
 func TestContract(t *testing.T) {
 	target, given := targetOfEnvironment()
 	if !given {
-		target = inProcess(t, func(*emulator.Config) {})
+		testDev(t)
+		return
 	}
 	target = probed(t, target)
+	if !slices.Contains(target.Has, conformance.Endpoints) {
+		t.Log("most cases about adapters are left out: the target cannot reach the suite's WebSocket endpoint; set CALLS_ENDPOINT_URL to a public " +
+			"wss:// URL that leads to CALLS_ENDPOINT_LISTEN, for example 127.0.0.1:9000")
+	}
+	run(t, target, true, conformance.Cases())
+}
+
+// testDev runs every case against an emulator in dev mode.
+func testDev(t *testing.T) {
+	target := probed(t, ofItself(t))
 	all := []conformance.Need{
 		conformance.TCPMedia, conformance.TURN, conformance.TURNOverTLS, conformance.Endpoints, conformance.AccountAPI,
 		conformance.FixableEstimate, conformance.MovableClock, conformance.Explanations, conformance.OpenApps,
 	}
 	slices.Sort(all)
-	if !given && (!target.Emulator || !slices.Equal(target.Has, all)) {
+	if !target.Emulator || !slices.Equal(target.Has, all) {
 		t.Errorf("the emulator in dev mode is taken for %+v", target)
 	}
-	if !slices.Contains(target.Has, conformance.Endpoints) {
-		t.Log("most cases about adapters are left out: the target cannot reach the suite's WebSocket endpoint; set CALLS_ENDPOINT_URL to a public " +
-			"wss:// URL that leads to CALLS_ENDPOINT_LISTEN, for example 127.0.0.1:9000")
-	}
-	run(t, target, given, conformance.Cases())
+	run(t, target, false, conformance.Cases())
 }
 
 // configuration is an emulator, and a way to it.
@@ -108,11 +115,8 @@ var chosen = []string{
 
 var all = flag.Bool("all", false, "run every case in every configuration")
 
-// TestConfigurations runs the chosen cases against emulators that are set up and reached otherwise.
+// TestConfigurations runs the chosen cases against emulators that are set up and reached otherwise, whatever target is given.
 func TestConfigurations(t *testing.T) {
-	if _, given := targetOfEnvironment(); given {
-		t.Skip("the target is a given one")
-	}
 	for name := range configurations {
 		t.Run(name, func(t *testing.T) { testConfiguration(t, name) })
 	}
