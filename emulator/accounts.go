@@ -35,23 +35,30 @@ type accountCall struct {
 	kind    account.Kind
 	account string
 	id      string // empty where the path names none
+
+	operation string // operationId
 }
 
 // accountRoute is one row of the table in contract 8, for either kind.
 type accountRoute struct {
 	method string
-	one    bool // the path ends in an id
+	one    bool                    // the path ends in an id
+	names  map[account.Kind]string // operationId
 	serve  func(c *accountCall) (status int, body any, err error)
 }
 
 func (a *accountAPI) routes() []accountRoute {
 	return []accountRoute{
-		{http.MethodGet, false, a.list},
-		{http.MethodPost, false, a.create},
-		{http.MethodGet, true, a.get},
-		{http.MethodPut, true, a.update},
-		{http.MethodDelete, true, a.remove},
+		{http.MethodGet, false, named("listApps", "listTurnKeys"), a.list},
+		{http.MethodPost, false, named("createApp", "createTurnKey"), a.create},
+		{http.MethodGet, true, named("getApp", "getTurnKey"), a.get},
+		{http.MethodPut, true, named("updateApp", "updateTurnKey"), a.update},
+		{http.MethodDelete, true, named("deleteApp", "deleteTurnKey"), a.remove},
 	}
+}
+
+func named(ofApps, ofKeys string) map[account.Kind]string {
+	return map[account.Kind]string{account.App: ofApps, account.TURNKey: ofKeys}
 }
 
 // accountPaths are the last part of the path of each kind.
@@ -66,21 +73,21 @@ func (a *accountAPI) handler() http.Handler {
 			if r.one {
 				path += "/{itemId}"
 			}
-			router.Path(path).Methods(r.method).Handler(a.handle(kind, r.serve))
+			router.Path(path).Methods(r.method).Handler(a.handle(kind, r.names[kind], r.serve))
 		}
 		for _, path := range []string{base, base + "/{itemId}"} {
-			router.Path(path).Handler(a.handle(kind, refuseAccountMethod))
+			router.Path(path).Handler(a.handle(kind, "", refuseAccountMethod))
 		}
 	}
-	router.NotFoundHandler = a.handle(0, refuseAccountPath)
+	router.NotFoundHandler = a.handle(0, "", refuseAccountPath)
 	return router
 }
 
 // handle runs a call after the checks of credentials and account, and answers in every case.
-func (a *accountAPI) handle(kind account.Kind, serve func(*accountCall) (int, any, error)) http.Handler {
+func (a *accountAPI) handle(kind account.Kind, operation string, serve func(*accountCall) (int, any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		vars := mux.Vars(r)
-		c := &accountCall{a.front.begin(r), kind, vars["accountId"], vars["itemId"]}
+		c := &accountCall{a.front.begin(r), kind, vars["accountId"], vars["itemId"], operation}
 		c.envelope = true
 		status, body, err := c.guarded(func() (int, any, error) {
 			if err := a.authorize(c); err != nil {
@@ -141,11 +148,13 @@ func refuseAccountMethod(c *accountCall) (int, any, error) {
 }
 
 func (a *accountAPI) list(c *accountCall) (int, any, error) {
-	items := []wire.AccountItem{}
-	for _, item := range a.store.List(c.kind, c.account) {
-		items = append(items, shown(item))
-	}
-	return http.StatusOK, items, nil
+	return c.faulty(func() (int, any, error) {
+		items := []wire.AccountItem{}
+		for _, item := range a.store.List(c.kind, c.account) {
+			items = append(items, shown(item))
+		}
+		return http.StatusOK, items, nil
+	})
 }
 
 func (a *accountAPI) create(c *accountCall) (int, any, error) {
@@ -157,15 +166,17 @@ func (a *accountAPI) create(c *accountCall) (int, any, error) {
 	if in.Name != nil {
 		name = *in.Name
 	}
-	item, secret, err := a.store.Create(c.kind, c.account, name)
-	if errors.Is(err, account.ErrFull) {
-		return 0, nil, wire.Refuse(wire.AccountFull, "there are %d items of the kind %s; delete some", account.MaxItems, c.kind)
-	}
-	return http.StatusCreated, created(c.kind, item, secret), err
+	return c.faulty(func() (int, any, error) {
+		item, secret, err := a.store.Create(c.kind, c.account, name)
+		if errors.Is(err, account.ErrFull) {
+			return 0, nil, wire.Refuse(wire.AccountFull, "there are %d items of the kind %s; delete some", account.MaxItems, c.kind)
+		}
+		return http.StatusCreated, created(c.kind, item, secret), err
+	})
 }
 
 func (a *accountAPI) get(c *accountCall) (int, any, error) {
-	return c.answer(a.store.Get(c.kind, c.account, c.id))
+	return c.faulty(func() (int, any, error) { return c.answer(a.store.Get(c.kind, c.account, c.id)) })
 }
 
 func (a *accountAPI) update(c *accountCall) (int, any, error) {
@@ -173,19 +184,32 @@ func (a *accountAPI) update(c *accountCall) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return c.answer(a.store.Rename(c.kind, c.account, c.id, in.Name))
+	return c.faulty(func() (int, any, error) { return c.answer(a.store.Rename(c.kind, c.account, c.id, in.Name)) })
 }
 
 // remove deletes an item, and ends what runs on it.
 func (a *accountAPI) remove(c *accountCall) (int, any, error) {
-	item, found := a.store.Delete(c.kind, c.account, c.id)
-	if found && c.kind == account.App {
-		a.registry.DeleteApp(c.id)
+	return c.faulty(func() (int, any, error) {
+		item, found := a.store.Delete(c.kind, c.account, c.id)
+		if found && c.kind == account.App {
+			a.registry.DeleteApp(c.id)
+		}
+		if found && c.kind == account.TURNKey {
+			a.turn.RevokeKey(c.id)
+		}
+		return c.answer(item, found)
+	})
+}
+
+// faulty does what the call is for, unless a rule for faults hits it.
+func (c *accountCall) faulty(do func() (int, any, error)) (int, any, error) {
+	as := session.Call{Operation: c.operation, Account: c.account}
+	if c.kind == account.App {
+		as.App = c.id
+	} else {
+		as.Key = c.id
 	}
-	if found && c.kind == account.TURNKey {
-		a.turn.RevokeKey(c.id)
-	}
-	return c.answer(item, found)
+	return c.call.faulty(as, do)
 }
 
 // answer is the item of the path, or that there is none.

@@ -163,6 +163,15 @@ func (c *call) run(serve endpoint) (status int, body any, err error) {
 	})
 }
 
+// faulty does what a call is for, which is what rules for faults hit: its credentials and its body are good.
+func (c *call) faulty(as session.Call, do func() (int, any, error)) (status int, body any, err error) {
+	err = c.front.registry.Faulty(c.request.Context(), as, func() (err error) {
+		status, body, err = do()
+		return err
+	})
+	return status, body, err
+}
+
 // guarded makes an error of a panic.
 func (c *call) guarded(serve func() (int, any, error)) (status int, body any, err error) {
 	defer func() {

@@ -12,7 +12,7 @@ var _ session.Faults = faultRules{}
 
 // Decide implements session.Faults.
 func (f faultRules) Decide(c session.Call) session.Fault {
-	effect := f.set.Match(fault.Call{App: c.App, Session: c.Session, Operation: c.Operation, Items: c.Items})
+	effect := f.set.Match(fault.Call(c))
 	out := session.Fault{Delay: effect.Delay, After: effect.After, Error: effect.Error, Items: effect.Items}
 	for _, silence := range effect.Silences {
 		out.Silences = append(out.Silences, session.Silence(silence))

@@ -11,6 +11,8 @@ import (
 type faultRule struct {
 	App         string     `json:"app,omitempty"`
 	Session     string     `json:"session,omitempty"`
+	Key         string     `json:"key,omitempty"`
+	Account     string     `json:"account,omitempty"`
 	Operation   string     `json:"operation,omitempty"`
 	Nth         int        `json:"nth,omitempty"`
 	Count       int        `json:"count,omitempty"`
@@ -45,7 +47,7 @@ type removedAnswer struct {
 
 func (f faultRule) rule() fault.Rule {
 	return fault.Rule{
-		App: f.App, Session: f.Session, Operation: f.Operation,
+		App: f.App, Session: f.Session, Key: f.Key, Account: f.Account, Operation: f.Operation,
 		Nth: f.Nth, Count: f.Count, Probability: f.Probability, Seed: f.Seed,
 		Code: f.Code, Status: f.Status, Item: f.Item, When: f.When,
 		Delay: f.Delay.duration(), Silent: f.Silent.duration(), Track: f.Track,
@@ -55,7 +57,7 @@ func (f faultRule) rule() fault.Rule {
 func statusOf(s fault.Status) faultStatus {
 	r := s.Rule
 	return faultStatus{ID: s.ID, Matched: s.Matched, Hit: s.Hit, faultRule: faultRule{
-		App: r.App, Session: r.Session, Operation: r.Operation,
+		App: r.App, Session: r.Session, Key: r.Key, Account: r.Account, Operation: r.Operation,
 		Nth: r.Nth, Count: r.Count, Probability: r.Probability, Seed: r.Seed,
 		Code: r.Code, Status: r.Status, Item: r.Item, When: r.When,
 		Delay: span(r.Delay), Silent: span(r.Silent), Track: r.Track,

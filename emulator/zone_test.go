@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/callsemu/callsemu/emulator/clock"
+	"github.com/callsemu/callsemu/emulator/account"
 	"github.com/callsemu/callsemu/emulator/fault"
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/openapi"
@@ -388,7 +389,7 @@ func TestWrongFaultRuleIsRefusedWithTheReason(t *testing.T) {
 		`{"code":"internal_error","nth":"1"}`:   `"nth": "1" is not a whole number`,
 		`{"code":"internal_error","seed":-1}`:   `"seed": -1 is not a whole number`,
 		`{"code":"internal_error","delay":0.5}`: "duration in quotes",
-		`{"code":"internal_error","op":"x"}`:    "app, session, operation",
+		`{"code":"internal_error","op":"x"}`:    "app, session, key, account, operation",
 	} {
 		r.refusedZone("POST", "faults", body, 400, part)
 	}
@@ -402,9 +403,6 @@ func TestFaultsKnowTheOperationsOfTheAPI(t *testing.T) {
 	want := []string{session.OpNewSession, session.OpGetSession, session.OpNewTracks, session.OpUpdateTracks, session.OpCloseTracks,
 		session.OpRenegotiate, session.OpEstablishData, session.OpNewChannels, session.OpUpdateChannels, session.OpCloseChannels,
 		session.OpNewAdapters, session.OpCloseAdapters}
-	if !slices.Equal(fault.Operations, want) {
-		t.Errorf("fault has %v, session %v", fault.Operations, want)
-	}
 	var served []string
 	for _, route := range routes(nil) {
 		served = append(served, route.operation)
@@ -413,6 +411,28 @@ func TestFaultsKnowTheOperationsOfTheAPI(t *testing.T) {
 		if !slices.Contains(served, name) {
 			t.Errorf("no route is called %s: %v", name, served)
 		}
+	}
+	for _, route := range new(credentialAPI).routes() {
+		want = append(want, route.operation)
+	}
+	for _, kind := range []account.Kind{account.App, account.TURNKey} {
+		for _, route := range new(accountAPI).routes() {
+			want = append(want, route.names[kind])
+		}
+	}
+	if !slices.Equal(fault.Operations, want) {
+		t.Errorf("fault has %v, the API %v", fault.Operations, want)
+	}
+	zone, err := openapi.LoadEmu()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, name := range zone.Spec().Components.Schemas["FaultRule"].Value.Properties["operation"].Value.Enum {
+		told = append(told, name.(string))
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("emu.yaml has %v, the API %v", told, want)
 	}
 }
 

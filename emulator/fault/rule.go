@@ -23,8 +23,10 @@ const (
 
 // Rule says whom a fault hits, how often, and what happens then.
 type Rule struct {
-	App       string // empty means every one
+	App       string // that of the path; empty means every one
 	Session   string // that of the path, or the new one; empty means every one
+	Key       string // TURN key of the path; empty means every one
+	Account   string // that of the path; empty means every one
 	Operation string // one of Operations; empty means every one
 
 	Nth         int     // the first matching call that is hit, from 1; 0 is 1
@@ -47,9 +49,20 @@ const (
 	newChannels = "newDataChannels"
 )
 
-// Operations are the names by which rules choose calls.
-var Operations = []string{"newSession", "getSession", newTracks, "updateTracks", "closeTracks", "renegotiate",
-	"establishDataChannels", newChannels, "updateDataChannels", "closeDataChannels", "newAdapters", "closeAdapters"}
+// Operations are the names by which rules choose calls: every call of the API that can succeed.
+var Operations = slices.Concat([]string{"newSession", "getSession", newTracks, "updateTracks", "closeTracks", "renegotiate",
+	"establishDataChannels", newChannels, "updateDataChannels", "closeDataChannels", "newAdapters", "closeAdapters"},
+	credentialOperations, accountOperations)
+
+var (
+	// credentialOperations issue and end TURN credentials (contract 7.3).
+	credentialOperations = []string{"generateIceServers", "generateCredentials", "revokeCredential"}
+	// accountOperations are those of the account API (contract 8), which has codes of its own.
+	accountOperations = slices.Concat([]string{"listApps", "createApp", "getApp", "updateApp", "deleteApp", "listTurnKeys", "createTurnKey"},
+		keyOperations)
+	// keyOperations are those that name a TURN key.
+	keyOperations = []string{"getTurnKey", "updateTurnKey", "deleteTurnKey"}
+)
 
 // itemOperations have items that can fail one by one.
 var itemOperations = []string{newTracks, "updateTracks", "closeTracks", newChannels, "updateDataChannels", "closeDataChannels",
@@ -74,6 +87,12 @@ func (r Rule) checkWhom() error {
 	switch {
 	case r.Operation != "" && !slices.Contains(Operations, r.Operation):
 		return fmt.Errorf("no operation is called %q; they are %s", r.Operation, strings.Join(Operations, ", "))
+	case r.Key != "" && r.is(func(o string) bool {
+		return !slices.Contains(credentialOperations, o) && !slices.Contains(keyOperations, o)
+	}):
+		return fmt.Errorf("%s names no TURN key; leave key out", r.Operation)
+	case r.Account != "" && r.is(func(o string) bool { return !slices.Contains(accountOperations, o) }):
+		return fmt.Errorf("%s names no account; leave account out", r.Operation)
 	case r.Nth < 1:
 		return fmt.Errorf("nth is %d; calls are counted from 1", r.Nth)
 	case r.Count < 0:
@@ -83,6 +102,9 @@ func (r Rule) checkWhom() error {
 	}
 	return nil
 }
+
+// is reports whether the rule names an operation, one that is so.
+func (r Rule) is(so func(operation string) bool) bool { return r.Operation != "" && so(r.Operation) }
 
 // checkWhat looks at the fields that say what happens.
 func (r Rule) checkWhat() error {
@@ -107,7 +129,7 @@ func (r Rule) checkWhat() error {
 		return errors.New("a rule has either code or silent; add two rules")
 	case r.Item != nil && *r.Item < 0:
 		return fmt.Errorf("item is %d; items are counted from 0", *r.Item)
-	case r.Item != nil && r.Operation != "" && !slices.Contains(itemOperations, r.Operation):
+	case r.Item != nil && r.is(func(o string) bool { return !slices.Contains(itemOperations, o) }):
 		return fmt.Errorf("%s has no items; those that have are %s", r.Operation, strings.Join(itemOperations, ", "))
 	}
 	_, err := r.row()
@@ -116,7 +138,7 @@ func (r Rule) checkWhat() error {
 
 // checkNow looks at a rule for what is live: it takes no calls, so that nothing of calls belongs to it.
 func (r Rule) checkNow() error {
-	if r.Silent == 0 || r.Code != "" || r.Item != nil || r.Status != 0 || r.Delay != 0 || r.Operation != "" ||
+	if r.Silent == 0 || r.Code != "" || r.Item != nil || r.Status != 0 || r.Delay != 0 || r.Operation != "" || r.Key != "" || r.Account != "" ||
 		r.Nth != 1 || r.Count != 0 || r.Probability != 1 {
 		return errors.New("when now silences tracks that are live; it takes silent, and app, session and track to choose them")
 	}
@@ -126,9 +148,9 @@ func (r Rule) checkNow() error {
 // row finds what to answer: the code's row, chosen by status where there are several. Rows whose text has blanks are
 // not taken where another has the same code.
 func (r Rule) row() (wire.Row, error) {
-	rows := rowsOf(r.Code)
+	rows := r.rows()
 	if len(rows) == 0 {
-		return wire.Row{}, fmt.Errorf("no error code is called %q; they are %s", r.Code, strings.Join(codes(), ", "))
+		return wire.Row{}, fmt.Errorf("no error code is called %q; they are %s", r.Code, strings.Join(r.codes(), ", "))
 	}
 	statuses := statusesOf(rows)
 	switch {
@@ -152,10 +174,16 @@ func (r Rule) row() (wire.Row, error) {
 	return rows[i], nil
 }
 
-func rowsOf(code string) []wire.Row {
+// answers reports whether calls that the rule hits can be answered with a row. The account API's own are for its operations, and of
+// these not those about paths and methods that no operation has, whose texts need them.
+func (r Rule) answers(row wire.Row) bool {
+	return !row.OfAccountAPI() || slices.Contains(accountOperations, r.Operation) && blanks(row) == 0
+}
+
+func (r Rule) rows() []wire.Row {
 	var rows []wire.Row
 	for _, row := range wire.Catalogue() {
-		if row.Code == code && !row.OfAccountAPI() {
+		if row.Code == r.Code && r.answers(row) {
 			rows = append(rows, row)
 		}
 	}
@@ -175,10 +203,10 @@ func statusesOf(rows []wire.Row) []int {
 	return list
 }
 
-func codes() []string {
+func (r Rule) codes() []string {
 	var list []string
 	for _, row := range wire.Catalogue() {
-		if !row.OfAccountAPI() && !slices.Contains(list, row.Code) { // a fault hits calls on sessions
+		if r.answers(row) && !slices.Contains(list, row.Code) {
 			list = append(list, row.Code)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 type Call struct {
 	App       string
 	Session   string
+	Key       string
+	Account   string
 	Operation string
 	Items     int
 }
@@ -180,7 +182,8 @@ func (s *Set) Match(c Call) Effect {
 }
 
 func (r Rule) matches(c Call) bool {
-	return fits(r.App, c.App) && fits(r.Session, c.Session) && fits(r.Operation, c.Operation) &&
+	return fits(r.App, c.App) && fits(r.Session, c.Session) && fits(r.Key, c.Key) && fits(r.Account, c.Account) &&
+		fits(r.Operation, c.Operation) &&
 		(r.Item == nil || *r.Item < c.Items)
 }
 

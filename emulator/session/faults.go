@@ -25,11 +25,13 @@ const (
 	OpCloseAdapters = "closeAdapters"
 )
 
-// Call is an operation on a session that is there, or on adapters, as fault rules see it.
+// Call is an operation as fault rules see it: on a session that is there, on adapters, or what is given to Faulty.
 type Call struct {
-	Operation string // one of the names above
 	App       string
 	Session   string // that of the path, or the new one; none with adapters
+	Key       string // TURN key
+	Account   string
+	Operation string // one of the names above, or another of our OpenAPI file
 	Items     int    // how many tracks, data channels or adapters the request names; those that autoDiscover finds are not counted
 }
 
@@ -111,6 +113,18 @@ func (f Fault) happenWithout(ctx context.Context, r *Registry, after bool) error
 		return f.Error
 	}
 	return nil
+}
+
+// Faulty carries out an operation that is not the Registry's, such as those of the account API, with what goes wrong with it.
+func (r *Registry) Faulty(ctx context.Context, c Call, operate func() error) error {
+	f := r.fault(c)
+	if err := f.happenWithout(ctx, r, false); err != nil {
+		return err
+	}
+	if err := operate(); err != nil {
+		return err
+	}
+	return f.happenWithout(ctx, r, true)
 }
 
 // failures are the items to fail before the effect, one entry per item, nil for the good ones.

@@ -174,6 +174,48 @@ func TestDelayedCalls(t *testing.T) {
 	})
 }
 
+func TestOperationsOfOthersFailAndWaitAlike(t *testing.T) {
+	inFaultyBench(t, func(t *testing.T, b *bench, p *plannedFaults) {
+		done := 0
+		begun := func(ctx context.Context) *pending[int] {
+			return begin(func() (int, error) {
+				err := b.Faulty(ctx, Call{Operation: "createApp", Account: "a"}, func() error { done++; return nil })
+				return done, err
+			})
+		}
+		for _, c := range []struct {
+			fault        Fault
+			before, then int // how often it was done until the delay is over, and behind it
+		}{
+			{Fault{}, 1, 1},
+			{Fault{Delay: time.Second}, 1, 2},
+			{Fault{Delay: time.Second, After: true}, 3, 3},
+			{Fault{Delay: time.Second, Error: onPurpose(wire.Internal)}, 3, 3},
+			{Fault{Delay: time.Second, Error: onPurpose(wire.Internal), After: true}, 4, 4},
+		} {
+			p.plan("createApp", c.fault)
+			x := begun(t.Context())
+			if synctest.Wait(); done != c.before || x.over() != (c.fault.Delay == 0) {
+				t.Errorf("%+v: done %d times, over %t", c.fault, done, x.over())
+			}
+			b.pass(time.Second)
+			if done != c.then || !x.over() || (x.err != nil) != (c.fault.Error != nil) {
+				t.Errorf("%+v: then done %d times, over %t, %v", c.fault, done, x.over(), x.err)
+			}
+		}
+		p.plan("createApp", Fault{Delay: time.Hour})
+		ctx, cancel := context.WithCancel(t.Context())
+		x := begun(ctx)
+		cancel()
+		if synctest.Wait(); !x.over() || !errors.Is(x.err, context.Canceled) || done != 4 {
+			t.Errorf("over %t, %v, done %d times", x.over(), x.err, done)
+		}
+		if call := (Call{Operation: "createApp", Account: "a"}); p.calls[0] != call {
+			t.Errorf("asked about %+v", p.calls[0])
+		}
+	})
+}
+
 func TestPublisherThatStaysSilent(t *testing.T) {
 	inFaultyBench(t, func(t *testing.T, b *bench, p *plannedFaults) {
 		id := b.newSession()
