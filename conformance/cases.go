@@ -12,6 +12,6 @@ func Cases() []Case {
 		lifeCases(), limitCases(), flowCases(), roomCases(),
 		establishCases(), channelCases(), channelItemCases(), deliveryCases(), channelLifeCases(), channelFlowCases(),
 		credentialCases(), turnCases(), turnFlowCases(), accountCases(), adapterCases(), adapterMediaCases(), adapterLifeCases(),
-		adapterRuleCases(), ruleCases(), clientFlowCases(), faultCases(), fieldCases(), openCases(),
+		adapterRuleCases(), ruleCases(), clientFlowCases(), faultCases(), faultAsideCases(), fieldCases(), openCases(),
 	)
 }

@@ -12,7 +12,9 @@ import (
 
 // faultRule is what POST /_emu/faults takes.
 type faultRule struct {
-	App       string `json:"app"`
+	App       string `json:"app,omitempty"`
+	Key       string `json:"key,omitempty"`
+	Account   string `json:"account,omitempty"`
 	Operation string `json:"operation"`
 	Code      string `json:"code"`
 	Status    int    `json:"status,omitempty"`
@@ -137,7 +139,7 @@ func (t *T) fault(ctx context.Context, f faulty) {
 		if f.partly || slices.Contains(f.but, trouble.status) {
 			continue
 		}
-		t.control(ctx, http.MethodPost, "/_emu/faults", faultRule{t.target.AppID, f.operation, trouble.code, trouble.status, nil, 1})
+		t.control(ctx, http.MethodPost, "/_emu/faults", faultRule{App: t.target.AppID, Operation: f.operation, Code: trouble.code, Status: trouble.status, Count: 1})
 		t.do(ctx, f.calls(ctx, c)).wantError(trouble.row).wantFields("errorCode", "errorDescription")
 	}
 	if f.item != "" {
@@ -153,7 +155,7 @@ func (t *T) faultItems(ctx context.Context, f faulty, c *client) {
 		own = append(own, trouble.code)
 	}
 	for _, code := range own {
-		t.control(ctx, http.MethodPost, "/_emu/faults", faultRule{t.target.AppID, f.operation, code, 0, &second, 1})
+		t.control(ctx, http.MethodPost, "/_emu/faults", faultRule{App: t.target.AppID, Operation: f.operation, Code: code, Item: &second, Count: 1})
 		x := t.do(ctx, f.calls(ctx, c))
 		codes := make([]string, 0, 2)
 		for _, item := range x.Body.Tracks {

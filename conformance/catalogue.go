@@ -88,6 +88,8 @@ var rows = []Row{
 	{"7003/404 account", "7003", 404, "", "contract 8"},
 	{"7001/405 account", "7001", 405, "", "contract 8"},
 	{"6007/400 account", "", 400, "", "contract 8; the code is not recorded"},
+	{"403 account", "", 403, "", "callsemu: an account that holds as many as the emulator keeps; the code is not recorded"},
+	{"500 account", "", 500, "", "contract 8; the code is not recorded"},
 	{"413 account", "", 413, "", "contract 6, 8; the code is not recorded"},
 	{"20007/404 account", "20007", 404, "", "contract 8"},
 	{"20008/404 account", "20008", 404, "", "contract 8"},

@@ -25,14 +25,8 @@ var coverage = sync.OnceValue(func() *conformance.Coverage {
 
 // excuses are the demands that no case meets, as patterns of path.Match, with the reason. One that is not needed fails the test.
 var excuses = map[string]string{
-	"* 40[69]: errorSubcode = *":      "one client reads it (contract 1.2, seen: echo); no record says when it comes, and the emulator does not send it",
-	"create* 403: errors*.code = 403": "a bound of the emulator, ten thousand items; what fills it would starve the other cases",
-	"*App* answers 500":               trouble, "*App* 500: *": trouble, "*TurnKey* answers 500": trouble, "*TurnKey* 500: *": trouble,
-	"generate* answers 500": trouble, "generate* 500: *": trouble, "revokeCredential answers 500": trouble, "revokeCredential 500: *": trouble,
+	"* 40[69]: errorSubcode = *": "one client reads it (contract 1.2, seen: echo); no record says when it comes, and the emulator does not send it",
 }
-
-// trouble: rules for faults hit calls on sessions and adapters.
-const trouble = "trouble of the service, which no rule for faults can make there"
 
 // outside are the cases about calls that openapi.yaml does not list.
 var outside = []string{"http/preflight", "http/path", "http/method", "turn/route", "account/method"}
