@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"slices"
 
@@ -18,6 +19,7 @@ type faultRule struct {
 	Operation string `json:"operation"`
 	Code      string `json:"code"`
 	Status    int    `json:"status,omitempty"`
+	Subcode   string `json:"subcode,omitempty"`
 	Item      *int   `json:"item,omitempty"`
 	Count     int    `json:"count"`
 }
@@ -35,6 +37,12 @@ var troubles = []struct {
 	{"retryable_transient_error/429", "retryable_transient_error", http.StatusTooManyRequests},
 	{"signaling_state_not_stable/406", "signaling_state_not_stable", http.StatusNotAcceptable},
 	{"signaling_state_not_stable/409", "signaling_state_not_stable", http.StatusConflict},
+}
+
+// subcodes stand beside signaling_state_not_stable for a client that reads them.
+var subcodes = []string{
+	"invalid_modification_have_local_offer", "invalid_modification_have_remote_offer", "invalid_modification_have_local_pranswer",
+	"invalid_modification_have_remote_pranswer", "invalid_modification_stable",
 }
 
 // faulty is one operation with what can be made to go wrong there.
@@ -142,8 +150,26 @@ func (t *T) fault(ctx context.Context, f faulty) {
 		t.control(ctx, http.MethodPost, "/_emu/faults", faultRule{App: t.target.AppID, Operation: f.operation, Code: trouble.code, Status: trouble.status, Count: 1})
 		t.do(ctx, f.calls(ctx, c)).wantError(trouble.row).wantFields("errorCode", "errorDescription")
 	}
+	if !f.partly && !slices.Contains(f.but, http.StatusNotAcceptable) {
+		t.faultSubcodes(ctx, f, c)
+	}
 	if f.item != "" {
 		t.faultItems(ctx, f, c)
+	}
+}
+
+// faultSubcodes has an overlap told in more detail.
+func (t *T) faultSubcodes(ctx context.Context, f faulty, c *client) {
+	const code = "signaling_state_not_stable"
+	for _, status := range []int{http.StatusNotAcceptable, http.StatusConflict} {
+		for _, subcode := range subcodes {
+			t.control(ctx, http.MethodPost, "/_emu/faults", faultRule{App: t.target.AppID, Operation: f.operation, Code: code, Status: status, Subcode: subcode, Count: 1})
+			x := t.do(ctx, f.calls(ctx, c)).want(status).wantFields("errorCode", "errorDescription", "errorSubcode")
+			var body struct{ ErrorCode, ErrorSubcode string }
+			if t.Must(json.Unmarshal(x.Raw, &body)); body.ErrorCode != code || body.ErrorSubcode != subcode {
+				t.Errorf("%s: %s with %q, want %s with %s (contract 1.2): %s", x, body.ErrorCode, body.ErrorSubcode, code, subcode, short(x.Raw))
+			}
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path"
 	"slices"
 	"sync"
 	"testing"
@@ -23,11 +22,6 @@ var coverage = sync.OnceValue(func() *conformance.Coverage {
 	return conformance.NewCoverage(schema)
 })
 
-// excuses are the demands that no case meets, as patterns of path.Match, with the reason. One that is not needed fails the test.
-var excuses = map[string]string{
-	"* 40[69]: errorSubcode = *": "one client reads it (contract 1.2, seen: echo); no record says when it comes, and the emulator does not send it",
-}
-
 // outside are the cases about calls that openapi.yaml does not list.
 var outside = []string{"http/preflight", "http/path", "http/method", "turn/route", "account/method"}
 
@@ -39,20 +33,9 @@ func TestCoverage(t *testing.T) {
 		t.Run("dev", testDev)
 		t.Run("real", func(t *testing.T) { testConfiguration(t, "real") })
 	}
-	needed := map[string]bool{}
 	for _, demand := range conformance.Demands(loadSchema(t)) {
-		excuse := excuseFor(t, demand)
-		switch met := len(coverage().Cases(demand)) > 0; {
-		case met:
-		case excuse == "":
+		if len(coverage().Cases(demand)) == 0 {
 			t.Errorf("no case brings about: %s", demand)
-		default:
-			needed[excuse] = true
-		}
-	}
-	for pattern, reason := range excuses {
-		if !needed[pattern] {
-			t.Errorf("the excuse %q (%s) is not needed", pattern, reason)
 		}
 	}
 	for _, c := range conformance.Cases() {
@@ -90,17 +73,4 @@ func TestCoverageCountsWhatSucceeds(t *testing.T) {
 			}
 		}
 	}
-}
-
-func excuseFor(t *testing.T, demand string) string {
-	for pattern := range excuses {
-		matched, err := path.Match(pattern, demand)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if matched {
-			return pattern
-		}
-	}
-	return ""
 }

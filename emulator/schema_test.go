@@ -83,7 +83,7 @@ func schemaPairs() []schemaPair {
 		{value: wire.CloseAdapter{}, schema: "CloseAdapter", checked: []string{"adapterId"}},
 		{value: wire.CloseAdaptersResponse{}, schema: "CloseAdaptersResponse"},
 		{value: wire.CloseAdapterResult{}, schema: "CloseAdapterResult"},
-		{value: wire.Error{}, schema: "Error"},
+		{value: wire.Error{}, schema: "RefusedError"},
 		{value: wire.CredentialsRequest{}, schema: "CredentialsRequest", optional: []string{"customIdentifier"}},
 		{value: wire.ICEServersResponse{}, schema: "ICEServersResponse"},
 		{value: wire.CredentialsResponse{}, schema: "CredentialsResponse"},
@@ -111,8 +111,7 @@ var schemasWithoutType = []string{
 	"ChannelId", "ChannelErrorCode", // of the results of data channels
 	"ItemEnvelope", "NewAppEnvelope", "NewKeyEnvelope", "ListEnvelope", // of Envelope
 	"ConnectedAdapters", "FailedAdapters", "OnlyFailedAdapters", "ClosedAdapters", "UnclosedAdapters", // of answers about adapters
-	"UnavailableError", // of Error
-	"RefusedError",     // Error with the subcode that clients know and the emulator does not send
+	"Error", "UnavailableError", // RefusedError without a subcode
 }
 
 func loadSchemas(t *testing.T) (*openapi.Document, openapi3.Schemas) {

@@ -20,6 +20,7 @@ type faultRule struct {
 	Seed        uint64     `json:"seed,omitempty"`
 	Code        string     `json:"code,omitempty"`
 	Status      int        `json:"status,omitempty"`
+	Subcode     string     `json:"subcode,omitempty"`
 	Item        *int       `json:"item,omitempty"`
 	When        fault.When `json:"when,omitempty"`
 	Delay       span       `json:"delay,omitempty"`
@@ -49,7 +50,7 @@ func (f faultRule) rule() fault.Rule {
 	return fault.Rule{
 		App: f.App, Session: f.Session, Key: f.Key, Account: f.Account, Operation: f.Operation,
 		Nth: f.Nth, Count: f.Count, Probability: f.Probability, Seed: f.Seed,
-		Code: f.Code, Status: f.Status, Item: f.Item, When: f.When,
+		Code: f.Code, Status: f.Status, Subcode: f.Subcode, Item: f.Item, When: f.When,
 		Delay: f.Delay.duration(), Silent: f.Silent.duration(), Track: f.Track,
 	}
 }
@@ -59,7 +60,7 @@ func statusOf(s fault.Status) faultStatus {
 	return faultStatus{ID: s.ID, Matched: s.Matched, Hit: s.Hit, faultRule: faultRule{
 		App: r.App, Session: r.Session, Key: r.Key, Account: r.Account, Operation: r.Operation,
 		Nth: r.Nth, Count: r.Count, Probability: r.Probability, Seed: r.Seed,
-		Code: r.Code, Status: r.Status, Item: r.Item, When: r.When,
+		Code: r.Code, Status: r.Status, Subcode: r.Subcode, Item: r.Item, When: r.When,
 		Delay: span(r.Delay), Silent: span(r.Silent), Track: r.Track,
 	}}
 }

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/account"
+	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/fault"
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/openapi"

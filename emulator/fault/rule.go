@@ -34,13 +34,14 @@ type Rule struct {
 	Probability float64 // that a call is hit which could be; 0 is 1
 	Seed        uint64  // of the draws; 0 picks one
 
-	Code   string        // of the catalogue: what the call answers, or one item of it
-	Status int           // chooses where the catalogue has the code with several; free for item codes at top level
-	Item   *int          // index of the item that fails, instead of the whole call
-	When   When          // on which side of the effect code and delay come; empty is Before
-	Delay  time.Duration // how long the call is held up, on the emulator's clock
-	Silent time.Duration // how long the tracks that the call publishes, or that are live Now, are silent, on the emulator's clock
-	Track  string        // name of the tracks that Silent means; empty means every one
+	Code    string        // of the catalogue: what the call answers, or one item of it
+	Status  int           // chooses where the catalogue has the code with several; free for item codes at top level
+	Subcode string        // one of wire.Subcodes, beside a Code that has them
+	Item    *int          // index of the item that fails, instead of the whole call
+	When    When          // on which side of the effect code and delay come; empty is Before
+	Delay   time.Duration // how long the call is held up, on the emulator's clock
+	Silent  time.Duration // how long the tracks that the call publishes, or that are live Now, are silent, on the emulator's clock
+	Track   string        // name of the tracks that Silent means; empty means every one
 }
 
 // The operations of the API, by their ids in our OpenAPI file.
@@ -119,8 +120,8 @@ func (r Rule) checkWhat() error {
 		return r.checkNow()
 	case r.Silent > 0 && r.Operation != newTracks:
 		return fmt.Errorf("silent is about tracks that are published; leave operation out, or say %s", newTracks)
-	case r.Code == "" && (r.Item != nil || r.Status != 0):
-		return errors.New("item and status need a code")
+	case r.Code == "" && (r.Item != nil || r.Status != 0 || r.Subcode != ""):
+		return errors.New("item, status and subcode need a code")
 	case r.Code == "" && r.Delay == 0 && r.Silent == 0:
 		return errors.New("nothing would happen; give code, delay or silent")
 	case r.Code == "":
@@ -132,13 +133,30 @@ func (r Rule) checkWhat() error {
 	case r.Item != nil && r.is(func(o string) bool { return !slices.Contains(itemOperations, o) }):
 		return fmt.Errorf("%s has no items; those that have are %s", r.Operation, strings.Join(itemOperations, ", "))
 	}
+	if err := r.checkSubcode(); err != nil {
+		return err
+	}
 	_, err := r.row()
 	return err
 }
 
+func (r Rule) checkSubcode() error {
+	switch {
+	case r.Subcode == "":
+		return nil
+	case !wire.HasSubcodes(r.Code):
+		return fmt.Errorf("%s has no subcodes; leave subcode out", r.Code)
+	case r.Item != nil:
+		return errors.New("an item has no subcode; leave it out")
+	case !slices.Contains(wire.Subcodes, r.Subcode):
+		return fmt.Errorf("no subcode is called %q; they are %s", r.Subcode, strings.Join(wire.Subcodes, ", "))
+	}
+	return nil
+}
+
 // checkNow looks at a rule for what is live: it takes no calls, so that nothing of calls belongs to it.
 func (r Rule) checkNow() error {
-	if r.Silent == 0 || r.Code != "" || r.Item != nil || r.Status != 0 || r.Delay != 0 || r.Operation != "" || r.Key != "" || r.Account != "" ||
+	if r.Silent == 0 || r.Code != "" || r.Item != nil || r.Status != 0 || r.Subcode != "" || r.Delay != 0 || r.Operation != "" || r.Key != "" || r.Account != "" ||
 		r.Nth != 1 || r.Count != 0 || r.Probability != 1 {
 		return errors.New("when now silences tracks that are live; it takes silent, and app, session and track to choose them")
 	}

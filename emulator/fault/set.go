@@ -206,6 +206,6 @@ func (e *entry) hits() bool {
 func (e *entry) fail(what string) *wire.Error {
 	failure := wire.Refuse(e.row.Problem, "%s failed by rule %s (seed %d, hit %d), %s its effect; DELETE /_emu/faults/%s ends that",
 		what, e.ID, e.Rule.Seed, e.Hit, e.Rule.When, e.ID).Under("FLT-1")
-	failure.Status = e.row.Status
+	failure.Status, failure.Subcode = e.row.Status, e.Rule.Subcode
 	return failure
 }

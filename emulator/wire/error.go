@@ -11,12 +11,21 @@ type Error struct {
 	Status      int     `json:"-"` // HTTP status at top level; 0 for a row that only items use
 	Code        string  `json:"errorCode"`
 	Description string  `json:"errorDescription"`
+	// Subcode is one of Subcodes. The emulator sends it where a rule for faults says so, and never by itself.
+	Subcode string `json:"errorSubcode,omitempty"`
 	// Explain is for people: the rule's id, a colon, the fact that broke it with ids and ages, and the cure. No body
 	// carries it; it goes into the log and the header X-Emu-Explain.
 	Explain string `json:"-"`
 	// Pointer is the JSON pointer of the field at fault, which only the account API tells.
 	Pointer string `json:"-"`
 }
+
+// Subcodes are what one client reads beside signaling_state_not_stable (contract 1.2, seen).
+var Subcodes = []string{"invalid_modification_have_local_offer", "invalid_modification_have_remote_offer",
+	"invalid_modification_have_local_pranswer", "invalid_modification_have_remote_pranswer", "invalid_modification_stable"}
+
+// HasSubcodes reports whether errors of this code may have a subcode.
+func HasSubcodes(code string) bool { return code == catalogue[Overlap].Code }
 
 // Error gives code, text and explanation in one line, for logs.
 func (e *Error) Error() string {
