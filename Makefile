@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help test check unit conformance-all conformance-table tls-test e2e tools build lint bench fuzz soak compose-test turn-abuse dataload adapterload clean
+.PHONY: help test check unit conformance-all conformance-table breakages tls-test e2e tools build lint bench fuzz soak compose-test turn-abuse dataload adapterload clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ conformance-all: ## every conformance case in every configuration, and against t
 
 conformance-table: ## write docs/conformance.md from a run against an emulator in dev mode
 	$(GO) run ./cmd/callsemu conformance --report docs/conformance.md
+
+breakages: ## break the emulator on purpose, in some forty ways: does a conformance case notice each (BREAKAGES="-run adapter")
+	$(GO) run ./scripts/breakages $(BREAKAGES)
 
 tls-test: ## HTTPS with every client that is installed, as callsemu env tells them; what the CA is not good for
 	scripts/tls-test.sh

@@ -165,14 +165,10 @@ func deliverAck(ctx context.Context, t *T) {
 	pub, _, publisher, open := t.pair(ctx)
 	gated := t.dataClient(ctx).allocate(ctx, remoteChannel(pub.ID, "chat").gated())
 	t.linked(ctx, "the other subscriber", publisher, open)
-	if n := gated.Stats().Count; n != 0 {
-		t.Errorf("%d messages before the acknowledgement", n)
-	}
+	t.heardNothing(ctx, "the subscriber that has not acknowledged", gated)
 	t.Must(gated.SendText("ack"))
 	t.linked(ctx, "the gated subscriber", publisher, gated)
-	if n := publisher.Stats().Count; n != 0 {
-		t.Errorf("the acknowledgement reached the publisher")
-	}
+	t.heardNothing(ctx, "the publisher, of the acknowledgement,", publisher)
 }
 
 func deliverAckLate(ctx context.Context, t *T) {

@@ -116,6 +116,15 @@ func (t *T) unheard(ctx context.Context, channel *sfutest.Channel) {
 	}
 }
 
+// heardNothing checks that nothing has arrived at a channel, nor does for a while, in which what is on its way would have.
+func (t *T) heardNothing(ctx context.Context, what string, channel *sfutest.Channel) {
+	short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	if got, err := channel.Wait(short, func(s sfutest.ChannelStats) bool { return s.Count > 0 }); err == nil {
+		t.Errorf("%s heard %q", what, got.Messages[0].Data)
+	}
+}
+
 // closes ends the case unless the client's channel closes.
 func (t *T) closes(ctx context.Context, what string, channel *sfutest.Channel) {
 	if _, err := channel.Wait(ctx, func(s sfutest.ChannelStats) bool { return s.Closed }); err != nil {

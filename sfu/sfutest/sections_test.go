@@ -147,7 +147,7 @@ func (f *frames) take(stream uint32, source uint16, picture uint16, tl0 uint8, k
 	f.ts += 3000
 	payload := payloadHeader(VP8, packetPlace{key: key, first: true, last: true, pictureID: picture, tl0: tl0})
 	payload = append(payload, make([]byte, 100)...)
-	stamp := Stamp{Stream: stream, Sequence: source, Timestamp: uint32(source) * 3000, Captured: time.Unix(1, 0), Key: key, Width: 320}
+	stamp := Stamp{Stream: stream, Sequence: source, Timestamp: uint32(source) * 3000, Captured: time.Unix(1, int64(source)*1e6), Key: key, Width: 320}
 	packet := &rtp.Packet{Header: rtp.Header{SequenceNumber: f.seq, Timestamp: f.ts}, Payload: stamp.appendTo(payload)}
 	f.sub.take(packet, nil, false)
 	return f.sub.Stats()
@@ -159,7 +159,7 @@ func TestSwitchOfSourceIsNotedAndSeamsAreCounted(t *testing.T) {
 	f.take(1, 101, 0, 0, false)
 	f.take(2, 7, 1, 1, true)
 	got := f.take(2, 8, 2, 2, false)
-	if len(got.Switches) != 1 || got.Switches[0] != (Switch{1, 2, true, 1, 3000}) {
+	if len(got.Switches) != 1 || got.Switches[0] != (Switch{1, 2, true, 1, 3000, -94 * time.Millisecond}) {
 		t.Fatalf("switches %+v", got.Switches)
 	}
 	if got.SequenceSteps+got.TimestampSteps+got.PictureSteps+got.Missing != 0 {

@@ -58,6 +58,7 @@ type Switch struct {
 	Key       bool   // it begins with a key frame, as audio always does
 	Sequence  int16
 	Timestamp int32
+	Captured  time.Duration // between the captures of the two packets
 }
 
 // ClockOffset is the moment that the newest report gives the newest packet, less the moment of its capture. Two mids
@@ -288,6 +289,7 @@ func (s *Subscriber) takeSwitchLocked(packet *rtp.Packet, stamp Stamp) {
 		From: last.Stream, To: stamp.Stream, Key: stamp.Key || stamp.Width == 0,
 		Sequence:  int16(packet.SequenceNumber - s.stats.LastSequence),
 		Timestamp: int32(packet.Timestamp - s.stats.LastTimestamp),
+		Captured:  stamp.Captured.Sub(last.Captured),
 	})
 	if len(s.stats.Switches) > 64 {
 		s.stats.Switches = s.stats.Switches[1:]
