@@ -16,6 +16,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/callsemu/callsemu/emulator/account"
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/emulator/wire"
 )
@@ -159,6 +160,7 @@ func (c *call) run(serve endpoint) (status int, body any, err error) {
 		if c.app, err = c.front.registry.Authorize(mux.Vars(c.request)["appId"], c.token); err != nil {
 			return 0, nil, err
 		}
+		c.accepted(account.App, mux.Vars(c.request)["appId"])
 		return serve(c)
 	})
 }

@@ -51,11 +51,12 @@ type front struct {
 	accounts *account.Store
 	explain  bool // whether refusals explain themselves in a header
 	log      *slog.Logger
+	advice   *advice
 }
 
 // newFront is the handler of everything under the API's port.
 func newFront(e *Emulator) http.Handler {
-	f := &front{registry: e.registry, accounts: e.accounts, explain: e.cfg.deviates("DEV-7"), log: e.cfg.Logger}
+	f := &front{registry: e.registry, accounts: e.accounts, explain: e.cfg.deviates("DEV-7"), log: e.cfg.Logger, advice: newAdvice(e.cfg.Logger)}
 	root := newRouter()
 	root.Path("/healthz").Methods(http.MethodGet).HandlerFunc(healthz)
 	root.Path("/readyz").Methods(http.MethodGet).HandlerFunc(e.readyz)
@@ -65,8 +66,8 @@ func newFront(e *Emulator) http.Handler {
 		root.PathPrefix(zonePrefix).Handler(newZone(e).handler())
 	}
 	root.PathPrefix(accountsPrefix).Handler((&accountAPI{front: f, store: e.accounts, registry: e.registry, turn: e.credentials}).handler())
-	root.PathPrefix("/v1/turn/").Handler(cors((&credentialAPI{front: f, emulator: e}).handler()))
-	root.PathPrefix("/").Handler(cors(f.api(routes(e.registry))))
+	root.PathPrefix("/v1/turn/").Handler(f.cors((&credentialAPI{front: f, emulator: e}).handler()))
+	root.PathPrefix("/").Handler(f.cors(f.api(routes(e.registry))))
 	return drained(root)
 }
 
@@ -119,7 +120,7 @@ const corsMaxAge = "7200"
 
 // cors lets pages of any origin call the API: older examples of Cloudflare do so from the browser (contract 9.1). A
 // preflight is answered here, since it carries no Authorization.
-func cors(next http.Handler) http.Handler {
+func (f *front) cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Vary", "Origin")
@@ -130,6 +131,7 @@ func cors(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		f.preflight(r)
 		h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
 		h.Set("Access-Control-Allow-Headers", cmpOr(r.Header.Get("Access-Control-Request-Headers"),
 			"authorization, content-type"))

@@ -378,8 +378,8 @@ func TestEveryCallIsOneLogLineWithoutSecrets(t *testing.T) {
 
 // serveDirectly runs one endpoint behind the front's router, without sockets.
 func (r *rig) serveDirectly(ctx context.Context, serve endpoint) answer {
-	f := &front{registry: r.e.registry, accounts: r.e.accounts, explain: true, log: r.e.cfg.Logger}
-	router := cors(f.api([]route{{"GET", "/test", "test", serve}}))
+	f := &front{registry: r.e.registry, accounts: r.e.accounts, explain: true, log: r.e.cfg.Logger, advice: newAdvice(r.e.cfg.Logger)}
+	router := f.cors(f.api([]route{{"GET", "/test", "test", serve}}))
 	req := httptest.NewRequestWithContext(ctx, "GET", "/v1/apps/shop/test", nil)
 	req.Header.Set("Authorization", "Bearer "+secret)
 	rec := httptest.NewRecorder()
