@@ -130,13 +130,15 @@ func TestTheHostOfURLsCanBeSet(t *testing.T) {
 		"Turn.Cloudflare.com": "stun:stun.cloudflare.com:3478",
 		"turn.example":        "stun:turn.example:3478",
 	} {
-		r := newRig(t, withDoors, func(c *Config) { c.TURNHost = set })
-		_, shared := r.roots()
-		for _, asked := range []string{"127.0.0.1", "rtc.live.cloudflare.com"} {
-			if got := r.ports(r.askedFor(shared, asked, "generate-ice-servers").URLs[:1]); got != want {
-				t.Errorf("%s is set, asked under %s: %s, want %s", set, asked, got, want)
+		t.Run(set, func(t *testing.T) {
+			r := newRig(t, withDoors, func(c *Config) { c.TURNHost = set })
+			_, shared := r.roots()
+			for _, asked := range []string{"127.0.0.1", "rtc.live.cloudflare.com"} {
+				if got := r.ports(r.askedFor(shared, asked, "generate-ice-servers").URLs[:1]); got != want {
+					t.Errorf("asked under %s: %s, want %s", asked, got, want)
+				}
 			}
-		}
+		})
 	}
 }
 

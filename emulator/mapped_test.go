@@ -110,13 +110,15 @@ func forwardUDP(socket net.PacketConn, to string, m *mapping, keep func(io.Close
 // TestRelaysReachTheSFUBehindAMappedPort: nobody listens at the advertised address on this side.
 func TestRelaysReachTheSFUBehindAMappedPort(t *testing.T) {
 	for _, mode := range []session.Mode{session.ModeDev, session.ModeReal} {
-		r := newRig(t, withTURN, func(c *Config) { c.Mode = mode; c.Advertise = []string{"203.0.113.7:9"} })
-		s := r.iceServers()[1]
-		r.relayed(s, s.URLs[0])
-		r.zone("PUT", "settings", `{"advertise":["203.0.113.8:10","203.0.113.9:10"]}`, 200, nil)
-		r.relayed(s, s.URLs[1])
-		r.zone("PUT", "settings", `{"advertise":[]}`, 200, nil)
-		r.relayed(s, s.URLs[0])
+		t.Run(mode.String(), func(t *testing.T) {
+			r := newRig(t, withTURN, func(c *Config) { c.Mode = mode; c.Advertise = []string{"203.0.113.7:9"} })
+			s := r.iceServers()[1]
+			r.relayed(s, s.URLs[0])
+			r.zone("PUT", "settings", `{"advertise":["203.0.113.8:10","203.0.113.9:10"]}`, 200, nil)
+			r.relayed(s, s.URLs[1])
+			r.zone("PUT", "settings", `{"advertise":[]}`, 200, nil)
+			r.relayed(s, s.URLs[0])
+		})
 	}
 }
 
