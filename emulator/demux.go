@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/callsemu/callsemu/internal/loglimit"
 )
 
 const (
@@ -82,6 +84,7 @@ type demux struct {
 	wait    time.Duration // firstByteWait, shorter in tests
 	closing chan struct{}
 	wg      sync.WaitGroup
+	lines   loglimit.Limiter // of what strangers can cause
 
 	mu      sync.Mutex
 	started bool
@@ -127,7 +130,7 @@ func (d *demux) accept(at door) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			d.log.Warn("accept", "listener", at.Addr().String(), "error", err)
+			d.warn("accept", "listener", at.Addr().String(), "error", err)
 			if !d.pause() {
 				return
 			}
@@ -259,20 +262,23 @@ func (d *demux) explain(conn net.Conn, err error) {
 	var shaken handshakeError
 	switch {
 	case errors.As(err, &shaken) && shaken.distrusts():
-		d.log.Warn("a client does not trust the certificate; callsemu env tells how to trust its CA", "remote", remote, "error", err)
+		d.warn("a client does not trust the certificate; callsemu env tells how to trust its CA", "remote", remote, "error", err)
 	case errors.As(err, &refused) && refused.spoken == protocolHTTP && refused.at.tls != nil:
-		d.log.Warn("a client spoke plain HTTP to a port that is for HTTPS alone; use a URL that begins with https://", "remote", remote)
+		d.warn("a client spoke plain HTTP to a port that is for HTTPS alone; use a URL that begins with https://", "remote", remote)
 	case errors.As(err, &refused) && refused.spoken == protocolTLS:
-		d.log.Warn("a client spoke TLS to a port that is for plain HTTP; HTTPS is at --listen and --https", "remote", remote)
+		d.warn("a client spoke TLS to a port that is for plain HTTP; HTTPS is at --listen and --https", "remote", remote)
 	case errors.As(err, &refused) && refused.spoken == protocolSTUN && refused.at.within != nil && refused.at.within.stun != nil:
-		d.log.Warn("a client spoke STUN outside of TLS to a port where TURN is inside; use a URL that begins with turns:", "remote", remote)
+		d.warn("a client spoke STUN outside of TLS to a port where TURN is inside; use a URL that begins with turns:", "remote", remote)
 	case errors.As(err, &refused) && refused.spoken == protocolSTUN:
-		d.log.Warn("a client spoke STUN to a port where neither ICE nor TURN is served; take the URLs of generate-ice-servers and the "+
+		d.warn("a client spoke STUN to a port where neither ICE nor TURN is served; take the URLs of generate-ice-servers and the "+
 			"candidates of the SDP", "remote", remote)
 	default:
 		d.log.Debug("connection closed", "remote", remote, "error", err)
 	}
 }
+
+// warn logs a line, unless that one comes too fast.
+func (d *demux) warn(text string, attrs ...any) { d.lines.Warn(d.log, text, text, attrs...) }
 
 // close stops accepting, closes the connections not yet classified and joins every goroutine. Connections already
 // given away belong to their new owners.

@@ -2,13 +2,18 @@ package emulator
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -209,6 +214,81 @@ func TestCloseEndsSilentConnectionsAtOnce(t *testing.T) {
 		_ = after.Close()
 		t.Error("still accepts")
 	}
+}
+
+// TestFloodOfWrongConnectionsIsCountedInTheLog: each of these lines is for somebody to act on, and none may bury the others.
+func TestFloodOfWrongConnectionsIsCountedInTheLog(t *testing.T) {
+	within := &entrance{stun: func(net.Conn) {}}
+	plain, secure, shared := &entrance{}, &entrance{tls: &tls.Config{}, within: &entrance{}}, &entrance{tls: &tls.Config{}, within: within}
+	for text, err := range map[string]error{
+		"does not trust the certificate":              handshakeError{errors.New("remote error: tls: unknown certificate authority")},
+		"plain HTTP to a port that is for HTTPS":      refusedProtocol{protocolHTTP, secure},
+		"TLS to a port that is for plain HTTP":        refusedProtocol{protocolTLS, plain},
+		"STUN outside of TLS":                         refusedProtocol{protocolSTUN, shared},
+		"a port where neither ICE nor TURN is served": refusedProtocol{protocolSTUN, plain},
+	} {
+		t.Run(text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := &lockedBuffer{}
+				d := newDemux(nil, slog.New(slog.NewTextHandler(log, nil)))
+				conn, other := net.Pipe()
+				defer conn.Close()
+				defer other.Close()
+				for range 1000 {
+					d.explain(conn, err)
+				}
+				logged := bytes.Count(log.Bytes(), []byte(text))
+				if logged == 0 || logged > 20 || bytes.Contains(log.Bytes(), []byte("not_logged")) {
+					t.Fatalf("of a flood %d lines are logged:\n%s", logged, log.Bytes())
+				}
+				<-time.After(time.Minute)
+				d.explain(conn, err)
+				if want := fmt.Sprintf("not_logged=%d", 1000-logged); !bytes.Contains(log.Bytes(), []byte(want)) {
+					t.Errorf("the next line does not say %s:\n%s", want, log.Bytes())
+				}
+			})
+		})
+	}
+}
+
+// failing is a listener that is out of files until it is closed.
+type failing struct {
+	net.Listener
+	closed chan struct{}
+	tries  atomic.Int64
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	select {
+	case <-f.closed:
+		return nil, net.ErrClosed
+	default:
+		f.tries.Add(1)
+		return nil, syscall.EMFILE
+	}
+}
+
+func (f *failing) Close() error { close(f.closed); return nil }
+
+func TestListenerThatKeepsFailingIsCountedInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		log := &lockedBuffer{}
+		d := newDemux(ln.Addr(), slog.New(slog.NewTextHandler(log, nil)))
+		out := &failing{Listener: ln, closed: make(chan struct{})}
+		d.open([]net.Listener{out}, entrance{})
+		d.start()
+		<-time.After(time.Minute)
+		d.close()
+		if lines, tries := bytes.Count(log.Bytes(), []byte("\n")), out.tries.Load(); lines > 100 || tries < 1000 ||
+			!bytes.Contains(log.Bytes(), []byte("not_logged=")) {
+			t.Errorf("%d failures, %d lines", tries, lines)
+		}
+	})
 }
 
 // mustWaitFor polls until something is true.

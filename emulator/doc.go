@@ -30,7 +30,8 @@
 // # Lock order
 //
 // Emulator.mu, then demux.mu; both guard flags and a set, and nothing is called under them but demux.start and
-// sfu.SetAdvertise, whose own lock is a leaf. Emulator has no other state that changes after New.
+// sfu.SetAdvertise, whose own lock is a leaf. Emulator has no other state that changes after New. demux.lines has a lock of its own,
+// a leaf.
 //
 // # Sockets
 //

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pion/stun/v2"
-	"golang.org/x/time/rate"
 )
 
 // addrPort is what clients are told of a relay.
@@ -106,49 +105,18 @@ type counters struct {
 
 	mu      sync.Mutex
 	refused map[string]uint64
-	logged  map[string]*logLimit
 }
-
-// logLimit keeps refusals that come by the thousand out of the log.
-type logLimit struct {
-	limiter *rate.Limiter
-	left    uint64 // not logged since the last one that was
-}
-
-// Refusals of one reason are logged up to logBurst at once and logRate a second.
-const (
-	logRate  = 1
-	logBurst = 10
-)
 
 // refuse counts a refusal and logs why, and what to do. Neither usernames nor credentials are logged.
 func (s *Server) refuse(reason string, client netip.AddrPort, why, cure string, attrs ...any) {
 	c := &s.counters
 	c.mu.Lock()
 	if c.refused == nil {
-		c.refused, c.logged = map[string]uint64{}, map[string]*logLimit{}
+		c.refused = map[string]uint64{}
 	}
 	c.refused[reason]++
-	limit := c.logged[reason]
-	if limit == nil {
-		limit = &logLimit{limiter: rate.NewLimiter(logRate, logBurst)}
-		c.logged[reason] = limit
-	}
-	left := limit.left
-	quiet := !limit.limiter.Allow()
-	if quiet {
-		limit.left++
-	} else {
-		limit.left = 0
-	}
 	c.mu.Unlock()
-	if quiet {
-		return
-	}
-	if left > 0 {
-		attrs = append(attrs, "not_logged", left)
-	}
-	s.cfg.Logger.Warn("turn refused", append([]any{"reason", reason, "client", client, "why", why, "cure", cure}, attrs...)...)
+	s.lines.Warn(s.cfg.Logger, reason, "turn refused", append([]any{"reason", reason, "client", client, "why", why, "cure", cure}, attrs...)...)
 }
 
 // totals is the traffic of allocations.

@@ -32,8 +32,8 @@
 //
 // # Lock order
 //
-// Server.mu, gate.mu, relay.mu, stream.mu, Credentials.mu and counters.mu are leaves: nothing is called under them but closing a
-// connection, setting its deadline, and Clock.Now never.
+// Server.mu, gate.mu, relay.mu, stream.mu, Credentials.mu, counters.mu and the Limiter's are leaves: nothing is called under them
+// but closing a connection, setting its deadline, and Clock.Now never.
 //
 // # What it does not do
 //

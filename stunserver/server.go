@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/callsemu/callsemu/internal/loglimit"
 )
 
 // Config is what a Server needs. Everything but Addr may be left zero.
@@ -71,6 +73,7 @@ type Server struct {
 	closeOnce sync.Once
 	closeErr  error
 	counters  counters
+	lines     loglimit.Limiter // of what strangers can cause
 
 	mu         sync.Mutex
 	conns      map[net.Conn]struct{}
@@ -373,7 +376,7 @@ func (s *Server) pause(event string, err error) bool {
 	if errors.Is(err, net.ErrClosed) {
 		return false
 	}
-	s.cfg.Logger.Warn(event, "err", err)
+	s.lines.Warn(s.cfg.Logger, event, event, "err", err)
 	t := time.NewTimer(100 * time.Millisecond)
 	defer t.Stop()
 	select {
