@@ -28,7 +28,7 @@
 // A Server owns, and joins in Close: one acceptor for each TCP listener, one goroutine per connection, and the reader of the UDP
 // socket, which with TURN is pion/turn's. pion/turn starts one reader for each gate and one for each relay. Close waits until each
 // has had its last error from us, after which it does nothing but return. Credentials owns one goroutine, joined by its Close.
-// Connections are bounded by Config.MaxConns: one more than that is accepted and closed at once.
+// Connections are bounded by Config.MaxConns: one more takes the place of the one that says nothing (places.go).
 //
 // # Lock order
 //

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,7 +100,7 @@ func FuzzStream(f *testing.F) {
 			_, _ = far.Write(data)
 			_ = far.Close()
 		})
-		s := &stream{conn: near, idle: patience}
+		s := &stream{conn: near, place: &place{heard: new(atomic.Uint64)}, idle: patience}
 		buf := make([]byte, maxMessage+1)
 		for left := len(data); ; {
 			n, _, err := s.read(buf)

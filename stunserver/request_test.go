@@ -23,7 +23,12 @@ type session struct {
 
 func (s *relaying) session(t *testing.T, username, password string) *session {
 	t.Helper()
-	x := &session{t: t, conn: dial(t, "udp", s.addr), username: username, password: password}
+	return s.sessionOver(t, "udp", username, password)
+}
+
+func (s *relaying) sessionOver(t *testing.T, network, username, password string) *session {
+	t.Helper()
+	x := &session{t: t, conn: dial(t, network, s.addr), username: username, password: password}
 	res := x.send(stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodAllocate, stun.ClassRequest)))
 	wantCode(t, "the first request", res, stun.CodeUnauthorized)
 	if err := res.Parse(&x.realm, &x.nonce); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/callsemu/callsemu/internal/loglimit"
@@ -29,8 +30,10 @@ type Config struct {
 	// TLSAddr is the host:port of TURN over TLS; empty leaves it out.
 	TLSAddr string
 
-	// MaxConns bounds the TCP and TLS connections that are open at one time;
-	// the next one is closed as soon as it is accepted. Zero means 512.
+	// MaxConns bounds the TCP and TLS connections that are open at one time.
+	// The next one takes the place of that without an allocation which has
+	// completed no message for the longest; where all have allocations, it is
+	// closed as soon as it is accepted. Zero means 512.
 	MaxConns int
 
 	// IdleTimeout ends a TCP connection that did not complete a message in
@@ -74,9 +77,10 @@ type Server struct {
 	closeErr  error
 	counters  counters
 	lines     loglimit.Limiter // of what strangers can cause
+	heard     atomic.Uint64    // counts what connections say, so that it has an order: see place
 
 	mu         sync.Mutex
-	conns      map[net.Conn]struct{}
+	conns      map[net.Conn]*place
 	relays     map[*relay]struct{}
 	relayed    map[netip.AddrPort]struct{} // the addresses of relays
 	byUsername map[string]int              // how many relays
@@ -98,7 +102,7 @@ func New(cfg Config) (*Server, error) {
 		udp:        udp,
 		tcp:        tcp,
 		done:       make(chan struct{}),
-		conns:      make(map[net.Conn]struct{}),
+		conns:      make(map[net.Conn]*place),
 		relays:     make(map[*relay]struct{}),
 		relayed:    make(map[netip.AddrPort]struct{}),
 		byUsername: make(map[string]int),
@@ -160,13 +164,12 @@ func (s *Server) ServeConn(conn net.Conn, secure bool) {
 	if secure {
 		transport = "tls"
 	}
-	if !s.admit(conn) {
-		s.turnAway(conn)
-	} else if !s.begin(func() {
-		defer s.release(conn)
-		s.serveStream(conn, tcpAddr(conn.RemoteAddr()), transport)
+	p := s.admit(conn)
+	if p != nil && !s.begin(func() {
+		defer s.release(p)
+		s.serveStream(p, conn, transport)
 	}) {
-		s.release(conn)
+		s.release(p)
 	}
 }
 
@@ -178,21 +181,6 @@ func (s *Server) begin(f func()) bool {
 		s.wg.Go(f)
 	}
 	return !s.closed
-}
-
-// turnAway closes a connection that was not admitted.
-func (s *Server) turnAway(conn net.Conn) {
-	_ = conn.Close()
-	if !s.isClosed() {
-		s.refuse("connections", tcpAddr(conn.RemoteAddr()), "as many connections over TCP and TLS are open as there may be",
-			"close those that are not needed; silent ones end by themselves")
-	}
-}
-
-func (s *Server) isClosed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
 }
 
 // Protocols are the names of TURN and STUN in ALPN (RFC 7443), for those who ask for them.
@@ -286,52 +274,34 @@ func (s *Server) accept(listener *net.TCPListener, secure *tls.Config) {
 			}
 			continue
 		}
-		if !s.admit(conn) {
-			s.turnAway(conn)
-			continue
+		if p := s.admit(conn); p != nil {
+			s.wg.Go(func() { s.serveConn(p, secure) })
 		}
-		s.wg.Go(func() { s.serveConn(conn, secure) })
 	}
-}
-
-// admit registers a connection, unless the server is full or closed.
-func (s *Server) admit(conn net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || len(s.conns) >= s.cfg.MaxConns {
-		return false
-	}
-	s.conns[conn] = struct{}{}
-	return true
-}
-
-func (s *Server) release(conn net.Conn) {
-	s.mu.Lock()
-	delete(s.conns, conn)
-	s.mu.Unlock()
-	_ = conn.Close()
 }
 
 // serveConn serves one connection until its end.
-func (s *Server) serveConn(conn net.Conn, secure *tls.Config) {
-	defer s.release(conn)
-	from := tcpAddr(conn.RemoteAddr())
+func (s *Server) serveConn(p *place, secure *tls.Config) {
+	defer s.release(p)
 	if secure == nil {
-		s.serveStream(conn, from, "tcp")
+		s.serveStream(p, p.conn, "tcp")
 		return
 	}
-	over, err := s.handshake(conn, secure)
-	if err != nil {
-		s.refuse("tls", from, "the TLS handshake failed: "+err.Error(), "where the client names the certificate, let it trust the CA, and use the name "+
-			"that it is for; otherwise it speaks no TLS, or one older than 1.1")
+	over, err := s.handshake(p.conn, secure)
+	switch {
+	case errors.Is(err, net.ErrClosed): // from this side
+		return
+	case err != nil:
+		s.refuse("tls", tcpAddr(p.conn.RemoteAddr()), "the TLS handshake failed: "+err.Error(), "where the client names the certificate, let it "+
+			"trust the CA, and use the name that it is for; otherwise it speaks no TLS, or one older than 1.1")
 		return
 	}
-	s.serveStream(over, from, "tls")
+	s.serveStream(p, over, "tls")
 }
 
-// serveStream serves messages until the end of their stream.
-func (s *Server) serveStream(conn net.Conn, from netip.AddrPort, transport string) {
-	link := &stream{conn: conn, from: from, idle: s.cfg.IdleTimeout}
+// serveStream serves messages until the end of their stream, which is the place's connection or inside it.
+func (s *Server) serveStream(p *place, conn net.Conn, transport string) {
+	link := &stream{conn: conn, from: tcpAddr(conn.RemoteAddr()), place: p, idle: s.cfg.IdleTimeout}
 	if s.turn.Credentials == nil {
 		s.answer(link)
 		return

@@ -197,31 +197,6 @@ func TestIdleAndTricklingConnectionsAreClosed(t *testing.T) {
 	})
 }
 
-func TestConnectionsAreBounded(t *testing.T) {
-	_, at := start(t, Config{MaxConns: 2})
-	var held []net.Conn
-	for range 2 {
-		c, req := dial(t, "tcp", at), request()
-		write(t, c, req.Raw)
-		expectOwnAddress(t, c, req) // so it is admitted
-		held = append(held, c)
-	}
-	expectClosed(t, dial(t, "tcp", at))
-
-	// A place that is given back is taken again.
-	_ = held[0].Close()
-	for deadline := time.Now().Add(patience); ; {
-		c, req := dial(t, "tcp", at), request()
-		_, _ = c.Write(req.Raw)
-		if n, _ := c.Read(make([]byte, 64)); n > 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("no connection is admitted after one was closed")
-		}
-	}
-}
-
 func TestCloseEndsOpenConnectionsAndMayBeRepeated(t *testing.T) {
 	s, at := start(t, Config{})
 	c, req := dial(t, "tcp", at), request()

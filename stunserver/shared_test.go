@@ -100,14 +100,15 @@ func TestConnectionsFromElsewhereAreCountedAndEndWithTheServer(t *testing.T) {
 	first, req := s.pass(t, false), request()
 	write(t, first, req.Raw)
 	expectOwnAddress(t, first, req)
-	expectClosed(t, s.pass(t, false)) // one too many
-	if got := s.Stats().Refused["connections"]; got != 1 {
-		t.Errorf("%d refused connections are counted", got)
+	second := s.pass(t, false)
+	expectClosed(t, first) // one too many
+	if got := s.Stats(); got.Refused["connections"] != 1 || got.Connections != 1 {
+		t.Errorf("%d connections, %d refused ones", got.Connections, got.Refused["connections"])
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	expectClosed(t, first)
+	expectClosed(t, second)
 	expectClosed(t, s.pass(t, false)) // after the end
 }
 

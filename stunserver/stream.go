@@ -20,12 +20,12 @@ const channelHeader = 4
 // for zero, and then reads for ever without waiting.
 type stream struct {
 	// fixed after construction
-	conn net.Conn
-	from netip.AddrPort
-	idle time.Duration
+	conn  net.Conn
+	from  netip.AddrPort
+	place *place // its connection's
+	idle  time.Duration
 
-	mu      sync.Mutex
-	relayed bool // an allocation lives on it: it may be idle
+	mu sync.Mutex // keeps the deadline that of the newest change
 }
 
 // read implements link: the next message, framed by the length in its header (RFC 8489 section 6.2.2, RFC 8656 section 12.5).
@@ -40,6 +40,9 @@ func (s *stream) read(p []byte) (int, netip.AddrPort, error) {
 		return 0, s.from, err
 	}
 	n, err := s.rest(p)
+	if err == nil {
+		s.place.speak()
+	}
 	return n, s.from, err
 }
 
@@ -64,12 +67,12 @@ func (s *stream) rest(p []byte) (int, error) {
 	return n, err
 }
 
-// arm sets how long the stream may stay silent.
+// arm sets how long the stream may stay silent: as long as it likes while an allocation lives on it.
 func (s *stream) arm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	deadline := time.Time{}
-	if !s.relayed {
+	if !s.place.relayed.Load() {
 		deadline = time.Now().Add(s.idle)
 	}
 	_ = s.conn.SetReadDeadline(deadline) // the read that follows has the error
@@ -77,10 +80,9 @@ func (s *stream) arm() {
 
 // busy implements link. The end of the last allocation counts as the start of idleness.
 func (s *stream) busy(relayed bool) {
-	s.mu.Lock()
-	s.relayed = relayed
-	s.mu.Unlock()
+	s.place.relayed.Store(relayed)
 	if !relayed {
+		s.place.speak()
 		s.arm()
 	}
 }
