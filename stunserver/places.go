@@ -1,6 +1,7 @@
 package stunserver
 
 import (
+	"crypto/tls"
 	"net"
 	"sync/atomic"
 )
@@ -16,6 +17,16 @@ type place struct {
 // speak makes the connection the one that has been silent for the shortest time.
 func (p *place) speak() { p.spoke.Store(p.heard.Add(1)) }
 
+// cut closes the connection without a close_notify of TLS, for which a client that takes nothing would keep others waiting. Its reader sees
+// it and ends.
+func (p *place) cut() {
+	conn := p.conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	_ = conn.Close()
+}
+
 // admit gives a connection a place, or closes it and returns nil. Where all places are taken, the connection without an allocation
 // that has completed no message for the longest gives up its own, so that silent ones keep nobody out (RFC 8489 section 6.2.2 leaves
 // overload to the server; who is closed may connect again).
@@ -25,7 +36,7 @@ func (s *Server) admit(conn net.Conn) *place {
 	case dropped != nil:
 		s.refuse("connections", tcpAddr(dropped.conn.RemoteAddr()), "as many connections over TCP and TLS are open as there may be, and "+
 			"none without an allocation was silent for longer", "close those that are not needed; this one may connect again")
-		_ = dropped.conn.Close() // its reader sees it and ends
+		dropped.cut()
 	case p == nil:
 		if !closed {
 			s.refuse("connections", tcpAddr(conn.RemoteAddr()), "as many connections over TCP and TLS have allocations as may be open",
@@ -65,10 +76,10 @@ func (s *Server) quietestLocked() (quietest *place) {
 	return quietest
 }
 
-// release gives the place back.
+// release gives the place back when the connection is closed; until then it can be cut.
 func (s *Server) release(p *place) {
-	s.mu.Lock()
-	delete(s.conns, p.conn)
-	s.mu.Unlock()
 	_ = p.conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, p.conn)
 }

@@ -1,9 +1,13 @@
 package stunserver
 
 import (
+	"crypto/tls"
+	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pion/stun/v2"
@@ -110,4 +114,31 @@ func TestAPlaceIsGivenUpAtOnce(t *testing.T) {
 			t.Errorf("%d places are taken", len(s.conns))
 		}
 	}
+}
+
+// TestNobodyWaitsForAClientThatTakesNothing: what nobody reads of a pipe cannot be written to it.
+func TestNobodyWaitsForAClientThatTakesNothing(t *testing.T) {
+	certificate, roots := testCertificate(t)
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		secure := tls.Server(near, &tls.Config{Certificates: []tls.Certificate{certificate}, SessionTicketsDisabled: true})
+		client := tls.Client(far, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"})
+		var shaking sync.WaitGroup
+		shaking.Go(func() {
+			if err := client.Handshake(); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := secure.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		shaking.Wait()
+		begun := time.Now()
+		(&place{conn: secure}).cut()
+		if _, err := far.Read(make([]byte, 1)); err != io.EOF || time.Since(begun) != 0 {
+			t.Errorf("after %s the other end has %v", time.Since(begun), err)
+		}
+	})
 }

@@ -234,10 +234,10 @@ func (s *Server) Close() error {
 		}
 		s.mu.Lock()
 		s.closed = true
-		open := slices.Collect(maps.Keys(s.conns))
+		open := slices.Collect(maps.Values(s.conns))
 		s.mu.Unlock()
-		for _, c := range open {
-			_ = c.Close() // the reader of c sees it and ends
+		for _, p := range open {
+			p.cut()
 		}
 		s.closeRelays()
 		s.wg.Wait()
