@@ -3,8 +3,11 @@ package sfu
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/sctp"
@@ -44,6 +47,10 @@ type dataTransport struct {
 	cancel  context.CancelFunc
 
 	wg sync.WaitGroup // readers of streams, joined by serve
+
+	// resets says that the endpoint notices when a stream is reset. Before it has answered to server-events it may be ready for SCTP and
+	// not for channels: pion is so for a moment, takes a reset for done, and then opens what was reset.
+	resets atomic.Bool
 
 	mu      sync.Mutex
 	up      *sctp.Association // while it is established
@@ -217,6 +224,7 @@ func (d *dataTransport) established(assoc *sctp.Association) {
 	d.up = assoc
 	first := !d.greeted
 	d.greeted = true
+	d.resets.Store(!d.own || !first)
 	waiting := make([]*leg, 0, len(d.legs))
 	for _, l := range d.legs {
 		waiting = append(waiting, l)
@@ -235,7 +243,18 @@ func (d *dataTransport) established(assoc *sctp.Association) {
 	if first {
 		_, _ = stream.WriteSCTP(openMessage(serverEvents), sctp.PayloadTypeWebRTCDCEP) // as above
 	}
-	d.start(assoc, func() { serveInband(stream) })
+	d.start(assoc, func() { serveInband(stream, d.resetClosed) })
+}
+
+// resetClosed has the endpoint close what was closed before it could notice.
+func (d *dataTransport) resetClosed() {
+	d.resets.Store(true)
+	d.mu.Lock()
+	all := slices.Collect(maps.Values(d.legs))
+	d.mu.Unlock()
+	for _, l := range all {
+		l.resetClosed()
+	}
 }
 
 // open gives a leg its stream.
@@ -279,7 +298,7 @@ func (d *dataTransport) accept(stream *sctp.Stream) {
 }
 
 func (d *dataTransport) serveInband(stream *sctp.Stream, id uint16) {
-	serveInband(stream)
+	serveInband(stream, func() {})
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.inband[id]--; d.inband[id] == 0 {

@@ -122,17 +122,25 @@ func (l *leg) attach(stream *sctp.Stream) bool {
 		return false
 	}
 	l.stream, l.handed, l.ends = stream, 0, nil
-	if l.closing {
-		resetStream(stream)
-	}
+	l.resetClosedLocked()
 	l.drainLocked()
 	return true
 }
 
-// resetStream makes the endpoint's channel close.
-func resetStream(stream *sctp.Stream) {
-	_ = stream.SetReadDeadline(time.Now().Add(resetWait)) // it never fails
-	_ = stream.Close()                                    // an error means that the association is ending
+// resetClosed is what the endpoint is told of a leg that was closed here, once it can notice.
+func (l *leg) resetClosed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resetClosedLocked()
+}
+
+// resetClosedLocked needs mu. It makes the endpoint's channel close.
+func (l *leg) resetClosedLocked() {
+	if !l.closing || l.stream == nil || !l.data.resets.Load() {
+		return
+	}
+	_ = l.stream.SetReadDeadline(time.Now().Add(resetWait)) // it never fails
+	_ = l.stream.Close()                                    // an error means that the association is ending
 }
 
 // inFlight is how many bytes may be inside SCTP.
@@ -302,15 +310,14 @@ func (l *leg) expiredLocked() bool {
 // close resets the stream, so that the endpoint's channel closes. The id is free once the endpoint has reset its half.
 func (l *leg) close() {
 	l.mu.Lock()
-	stream, free := l.stream, l.wasReset
+	free := l.wasReset
 	l.closing = true
 	l.mu.Unlock()
 	l.finish()
-	switch {
-	case free:
+	if free {
 		l.data.release(l)
-	case stream != nil:
-		resetStream(stream)
+	} else {
+		l.resetClosed()
 	}
 }
 

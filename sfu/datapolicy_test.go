@@ -505,6 +505,62 @@ func TestIDOfAnUnansweredResetStaysTaken(t *testing.T) {
 	})
 }
 
+// An endpoint whose SCTP is up may not have opened its channels yet, and would then open what was reset.
+func TestChannelIsClosedWhenTheEndpointCanNotice(t *testing.T) {
+	for name, early := range map[string]bool{"before the association": true, "before the endpoint's answer": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newSFU(t, Config{Logger: slog.New(slog.DiscardHandler)})
+			synctest.Test(t, func(t *testing.T) {
+				var pub *DataPublication
+				h := newConnectedAs(t, s, 0, true, func(h *hostile) {
+					if pub = h.allocate(t); early {
+						pub.Close()
+					}
+				})
+				defer h.close()
+				pub.Close()
+				pass(time.Minute)
+				at := h.open(t, pub.ID(), false)
+				events := h.open(t, 0, false)
+				pass(time.Minute)
+				if at.wasClosed() {
+					t.Fatal("it is closed before the endpoint has said anything")
+				}
+				_, err := events.WriteSCTP([]byte{dcepAck}, sctp.PayloadTypeWebRTCDCEP)
+				must(t, err)
+				pass(time.Second)
+				if !at.wasClosed() {
+					t.Error("it stays open")
+				}
+				pass(idRest)
+				if id := h.allocate(t).ID(); id != 1 {
+					t.Errorf("id %d after the rest, want 1", id)
+				}
+			})
+		})
+	}
+}
+
+// Server-events is opened once, so a later association has no answer to wait for.
+func TestChannelOfALaterAssociationIsClosedAtOnce(t *testing.T) {
+	s := newSFU(t, Config{Logger: slog.New(slog.DiscardHandler)})
+	synctest.Test(t, func(t *testing.T) {
+		h := newConnectedAs(t, s, 0, true, func(h *hostile) {
+			h.peer.data.mu.Lock()
+			defer h.peer.data.mu.Unlock()
+			h.peer.data.greeted = true
+		})
+		defer h.close()
+		pub := h.allocate(t)
+		at := h.open(t, pub.ID(), false)
+		pub.Close()
+		pass(time.Second)
+		if !at.wasClosed() {
+			t.Error("it stays open")
+		}
+	})
+}
+
 // An endpoint that closes a channel and sends on the same id again must not fill the window of all its channels with that.
 func TestStreamOfAnEndedLegIsServed(t *testing.T) {
 	bubble(t, 0, func(t *testing.T, h *hostile) {

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"encoding/binary"
+	"sync"
 
 	"github.com/pion/sctp"
 )
@@ -23,11 +24,14 @@ func openMessage(label string) []byte {
 }
 
 // serveInband keeps an in-band channel open until the endpoint resets it or the association ends: it acknowledges whatever
-// asks to be opened, and swallows the rest. Data on an id that nobody has allocated is swallowed as well.
-func serveInband(stream *sctp.Stream) {
+// asks to be opened, and swallows the rest. Data on an id that nobody has allocated is swallowed as well. With the first word of the
+// endpoint, whatever it is, it calls heard.
+func serveInband(stream *sctp.Stream, heard func()) {
 	buf := make([]byte, readBuffer)
+	var first sync.Once
 	for {
 		n, kind, err := stream.ReadSCTP(buf)
+		first.Do(heard)
 		if grown, retry := grow(buf, n, err); retry {
 			buf = grown
 			continue

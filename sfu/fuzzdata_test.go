@@ -53,6 +53,12 @@ func newHostile(tb testing.TB, s *SFU) *hostile {
 // newConnected gives the Peer of s a data transport to an endpoint that takes messages of up to longest bytes, 0 for any.
 func newConnected(tb testing.TB, s *SFU, longest uint32) *hostile {
 	tb.Helper()
+	return newConnectedAs(tb, s, longest, false, func(*hostile) {})
+}
+
+// newConnectedAs is newConnected where own says that the SFU has offered the section, and before comes before the association.
+func newConnectedAs(tb testing.TB, s *SFU, longest uint32, own bool, before func(*hostile)) *hostile {
+	tb.Helper()
 	p, err := s.NewPeer()
 	must(tb, err)
 	h := &hostile{peer: p}
@@ -72,8 +78,9 @@ func newConnected(tb testing.TB, s *SFU, longest uint32) *hostile {
 	p.pipe.Store(toSFU)
 	p.mu.Lock()
 	p.setStateLocked(StateConnected)
-	p.startDataLocked(false, longest)
+	p.startDataLocked(own, longest)
 	p.mu.Unlock()
+	before(h)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	h.assoc, err = sctp.ClientContext(ctx, sctp.WithNetConn(h.pipe), sctp.WithLoggerFactory(pionlog.Factory{Log: slog.New(slog.DiscardHandler)}))
