@@ -23,15 +23,16 @@
 //
 //	Emulator  the HTTP server's loop and the self-test; holds the listeners and closes everything in reverse order
 //	demux     one goroutine per TCP listener, one per connection of which it is not known yet who takes it (at most 256)
+//	guests    what net/http starts: one goroutine per connection, and one per call of HTTP/2
 //
-// net/http owns one goroutine per connection; Close cancels their requests' context and waits for them 400 ms.
+// Close cancels the requests' context, lets answers leave for 400 ms, closes the connections and waits for their goroutines.
 // Everything that Close waits for ends by itself when its socket or its context does, so Close takes less than a second.
 //
 // # Lock order
 //
 // Emulator.mu, then demux.mu; both guard flags and a set, and nothing is called under them but demux.start and
-// sfu.SetAdvertise, whose own lock is a leaf. Emulator has no other state that changes after New. demux.lines has a lock of its own,
-// a leaf.
+// sfu.SetAdvertise, whose own lock is a leaf. Emulator has no other state that changes after New. The locks of demux.lines and
+// guests are leaves.
 //
 // # Sockets
 //

@@ -54,6 +54,7 @@ type Emulator struct {
 	turnEntries []turnEntry // where STUN and TURN are reached; fixed after New
 	demux       *demux
 	server      *http.Server
+	guests      guests          // of server
 	ready       chan struct{}   // closed once the self-test has connected
 	ctx         context.Context //nolint:containedctx // http.Server.BaseContext takes no other way; Close ends it
 	cancel      context.CancelFunc
@@ -138,7 +139,8 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure, ext
 	e.demux = newDemux(socks.tcp[0].Addr(), cfg.Logger)
 	e.serveDoors(socks.tcp)
 	e.server = &http.Server{
-		Handler:           newFront(e),
+		Handler:           e.guests.calls(newFront(e)),
+		ConnState:         e.guests.noted,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -227,6 +229,7 @@ func (e *Emulator) closeAll() error {
 	errs := []error{e.closeHTTP(), e.registry.Close(), e.media.Close()}
 	errs = append(errs, closeSTUN(e.stun))
 	e.credentials.Close()
+	e.guests.wait() // last, since by now nothing is left that a call could wait for
 	e.wg.Wait()
 	return errors.Join(errs...)
 }

@@ -2,13 +2,16 @@ package emulator
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -142,6 +145,99 @@ func TestCloseTakesLessThanASecondWhateverIsOpen(t *testing.T) {
 		mustWrite(t, dial(t, addr), []byte(begin))
 	}
 	mustClose(t, r.e)
+}
+
+// TestCloseWaitsForCallsThatAreSlowToEnd: http.Server gives up on them after drainWait.
+func TestCloseWaitsForCallsThatAreSlowToEnd(t *testing.T) {
+	for _, unencrypted2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("HTTP/2 %t", unencrypted2), func(t *testing.T) {
+			defer goleak.VerifyNone(t)
+			e, err := New(quiet(func(*Config) {}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			entered := make(chan struct{})
+			var ended atomic.Bool
+			e.server.Handler = e.guests.calls(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				close(entered)
+				<-r.Context().Done()
+				<-time.After(2 * drainWait)
+				ended.Store(true)
+			}))
+			e.Start()
+			protocols := new(http.Protocols)
+			protocols.SetHTTP1(!unencrypted2)
+			protocols.SetUnencryptedHTTP2(unencrypted2)
+			transport := &http.Transport{Protocols: protocols}
+			defer transport.CloseIdleConnections()
+			var asking sync.WaitGroup
+			defer asking.Wait()
+			asking.Go(func() {
+				client := http.Client{Transport: transport, Timeout: patience}
+				if resp, err := client.Get(e.BaseURL()); err == nil {
+					_ = resp.Body.Close()
+				}
+			})
+			<-entered
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+			if !ended.Load() {
+				t.Error("a call goes on after the end")
+			}
+		})
+	}
+}
+
+// slowToClose is a connection whose second Close, that of the goroutine which serves it, waits.
+type slowToClose struct {
+	net.Conn
+	closes atomic.Int64
+	may    chan struct{}
+}
+
+func (c *slowToClose) Close() error {
+	if c.closes.Add(1) > 1 {
+		<-c.may
+	}
+	return c.Conn.Close()
+}
+
+func TestGuestsAreConnectionsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		conn := &slowToClose{Conn: near, may: make(chan struct{})}
+		var g guests
+		server := &http.Server{ConnState: g.noted, ReadHeaderTimeout: patience}
+		from := newHandoff(nil)
+		go func() { _ = server.Serve(from) }() // until server.Close
+		from.give(conn)
+		synctest.Wait()
+		_ = server.Close()
+		left := make(chan struct{})
+		go func() { g.wait(); close(left) }()
+		synctest.Wait()
+		select {
+		case <-left:
+			t.Error("not waited for")
+		default:
+		}
+		close(conn.may)
+		<-left
+	})
+}
+
+func TestCallsAfterTheEndAreNotServed(t *testing.T) {
+	var g guests
+	handler := g.calls(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("served") }))
+	g.wait()
+	defer func() {
+		if recover() != http.ErrAbortHandler {
+			t.Error("the connection is not aborted")
+		}
+	}()
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 }
 
 func TestCloseMayBeCalledByAnyoneAnyNumberOfTimes(t *testing.T) {
