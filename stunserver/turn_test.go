@@ -12,9 +12,12 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pion/logging"
@@ -540,28 +543,54 @@ func TestCloseEndsAllocations(t *testing.T) {
 	}
 }
 
-func TestAConnectionWithAnAllocationMayBeIdle(t *testing.T) {
-	s := startTURN(t, func(c *Config, _ *TURNConfig) { c.IdleTimeout = 200 * time.Millisecond })
-	x := &session{t: t, conn: dial(t, "tcp", s.addr)}
-	res := x.send(stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodAllocate, stun.ClassRequest)))
-	if err := res.Parse(&x.realm, &x.nonce); err != nil {
-		t.Fatal(err)
+// TestAStreamWithAnAllocationMayBeIdle: that the gate says of it that it has one is part of TestConnectionsWithAllocationsAreBounded.
+func TestAStreamWithAnAllocationMayBeIdle(t *testing.T) {
+	const idle = 30 * time.Second
+	for name, tc := range map[string]struct {
+		use  func(far net.Conn, s *stream)
+		want time.Duration // until the end of the stream
+	}{
+		"silent": {func(net.Conn, *stream) {}, idle},
+		"half a message": {func(far net.Conn, _ *stream) {
+			<-time.After(idle / 2)
+			_, _ = far.Write(request().Raw[:10])
+		}, idle/2 + idle},
+		"a byte now and then": {func(far net.Conn, _ *stream) {
+			for _, b := range request().Raw[:19] {
+				<-time.After(idle / 5)
+				_, _ = far.Write([]byte{b})
+			}
+		}, idle*4/5 + idle},
+		"an allocation": {func(_ net.Conn, s *stream) { <-time.After(time.Hour); s.busy(false) }, time.Hour + idle},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				near, far := net.Pipe()
+				defer far.Close()
+				s := &stream{conn: near, place: &place{heard: new(atomic.Uint64)}, idle: idle}
+				if name == "an allocation" {
+					s.busy(true) // the reader made it
+				}
+				begun := time.Now()
+				ended := make(chan time.Duration)
+				go func() {
+					_, _, err := s.read(make([]byte, maxMessage))
+					_ = near.Close()
+					if !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Errorf("ended by %v", err)
+					}
+					ended <- time.Since(begun)
+				}()
+				synctest.Wait()
+				var using sync.WaitGroup
+				defer using.Wait()
+				using.Go(func() { tc.use(far, s) })
+				if got := <-ended; got != tc.want {
+					t.Errorf("ended after %s, want %s", got, tc.want)
+				}
+			})
+		})
 	}
-	x.username, x.password = s.issue()
-	x.key = turn.GenerateAuthKey(x.username, Realm, x.password)
-	wantCode(t, "allocate", x.ask(stun.MethodAllocate, overUDP()), 0)
-	if err := x.conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
-		t.Fatal(err)
-	}
-	var timeout net.Error
-	if _, err := x.conn.Read(make([]byte, 1)); !errors.As(err, &timeout) || !timeout.Timeout() {
-		t.Fatalf("idle connection with an allocation: %v", err)
-	}
-	if err := x.conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	s.creds.Revoke("key", x.username)
-	expectClosed(t, x.conn)
 }
 
 func TestNoCredentialIsLogged(t *testing.T) {
