@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -233,7 +234,7 @@ func TestCallsAfterTheEndAreNotServed(t *testing.T) {
 	handler := g.calls(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("served") }))
 	g.wait()
 	defer func() {
-		if recover() != http.ErrAbortHandler {
+		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
 			t.Error("the connection is not aborted")
 		}
 	}()

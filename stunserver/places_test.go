@@ -2,6 +2,7 @@ package stunserver
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -137,7 +138,7 @@ func TestNobodyWaitsForAClientThatTakesNothing(t *testing.T) {
 		shaking.Wait()
 		begun := time.Now()
 		(&place{conn: secure}).cut()
-		if _, err := far.Read(make([]byte, 1)); err != io.EOF || time.Since(begun) != 0 {
+		if _, err := far.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(begun) != 0 {
 			t.Errorf("after %s the other end has %v", time.Since(begun), err)
 		}
 	})
