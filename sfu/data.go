@@ -48,8 +48,8 @@ type dataTransport struct {
 
 	wg sync.WaitGroup // readers of streams, joined by serve
 
-	// resets says that the endpoint notices when a stream is reset. Before it has answered to server-events it may be ready for SCTP and
-	// not for channels: pion is so for a moment, takes a reset for done, and then opens what was reset.
+	// resets says that the endpoint notices when a stream is reset. Before it has answered to server-events (or had firstWord for it) it
+	// may be ready for SCTP and not for channels: pion is so for a moment, takes a reset for done, and then opens what was reset.
 	resets atomic.Bool
 
 	mu      sync.Mutex
@@ -298,7 +298,7 @@ func (d *dataTransport) accept(stream *sctp.Stream) {
 }
 
 func (d *dataTransport) serveInband(stream *sctp.Stream, id uint16) {
-	serveInband(stream, func() {})
+	serveInband(stream, nil)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.inband[id]--; d.inband[id] == 0 {

@@ -507,28 +507,35 @@ func TestIDOfAnUnansweredResetStaysTaken(t *testing.T) {
 
 // An endpoint whose SCTP is up may not have opened its channels yet, and would then open what was reset.
 func TestChannelIsClosedWhenTheEndpointCanNotice(t *testing.T) {
-	for name, early := range map[string]bool{"before the association": true, "before the endpoint's answer": false} {
+	for name, c := range map[string]struct{ early, answers bool }{
+		"before the association":       {true, true},
+		"before the endpoint's answer": {false, true},
+		"and the endpoint, which has negotiated server-events, answers nothing": {false, false},
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSFU(t, Config{Logger: slog.New(slog.DiscardHandler)})
 			synctest.Test(t, func(t *testing.T) {
 				var pub *DataPublication
 				h := newConnectedAs(t, s, 0, true, func(h *hostile) {
-					if pub = h.allocate(t); early {
+					if pub = h.allocate(t); c.early {
 						pub.Close()
 					}
 				})
 				defer h.close()
 				pub.Close()
-				pass(time.Minute)
 				at := h.open(t, pub.ID(), false)
 				events := h.open(t, 0, false)
-				pass(time.Minute)
+				pass(firstWord / 2)
 				if at.wasClosed() {
 					t.Fatal("it is closed before the endpoint has said anything")
 				}
-				_, err := events.WriteSCTP([]byte{dcepAck}, sctp.PayloadTypeWebRTCDCEP)
-				must(t, err)
-				pass(time.Second)
+				if c.answers {
+					_, err := events.WriteSCTP([]byte{dcepAck}, sctp.PayloadTypeWebRTCDCEP)
+					must(t, err)
+					pass(firstWord / 4)
+				} else {
+					pass(firstWord)
+				}
 				if !at.wasClosed() {
 					t.Error("it stays open")
 				}

@@ -2,7 +2,9 @@ package sfu
 
 import (
 	"encoding/binary"
-	"sync"
+	"errors"
+	"os"
+	"time"
 
 	"github.com/pion/sctp"
 )
@@ -23,15 +25,28 @@ func openMessage(label string) []byte {
 	return append(b, label...)
 }
 
+// firstWord is how long the answer to an opening is waited for, in real time. An endpoint that has negotiated the channel by itself may
+// give none.
+const firstWord = time.Second
+
 // serveInband keeps an in-band channel open until the endpoint resets it or the association ends: it acknowledges whatever
-// asks to be opened, and swallows the rest. Data on an id that nobody has allocated is swallowed as well. With the first word of the
-// endpoint, whatever it is, it calls heard.
+// asks to be opened, and swallows the rest. Data on an id that nobody has allocated is swallowed as well. It calls heard, unless that is
+// nil, with the first word of the endpoint, whatever it is, or after firstWord.
 func serveInband(stream *sctp.Stream, heard func()) {
 	buf := make([]byte, readBuffer)
-	var first sync.Once
+	if heard != nil {
+		_ = stream.SetReadDeadline(time.Now().Add(firstWord)) // it never fails
+	}
 	for {
 		n, kind, err := stream.ReadSCTP(buf)
-		first.Do(heard)
+		if heard != nil {
+			_ = stream.SetReadDeadline(time.Time{})
+			heard()
+			heard = nil
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			continue
+		}
 		if grown, retry := grow(buf, n, err); retry {
 			buf = grown
 			continue
