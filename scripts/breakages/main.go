@@ -32,7 +32,7 @@ func main() {
 }
 
 // run tries the breakages that the pattern chooses, in the tree whose root is the working directory.
-func run(pattern *regexp.Regexp) error {
+func run(pattern *regexp.Regexp) (err error) {
 	var chosen []breakage
 	var ids []string
 	for _, b := range breakages {
@@ -48,7 +48,7 @@ func run(pattern *regexp.Regexp) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	whole, err := build(work, nil)
 	if err != nil {
 		return err
