@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -176,16 +177,16 @@ func TestDelayedCalls(t *testing.T) {
 
 func TestOperationsOfOthersFailAndWaitAlike(t *testing.T) {
 	inFaultyBench(t, func(t *testing.T, b *bench, p *plannedFaults) {
-		done := 0
+		var done atomic.Int64
 		begun := func(ctx context.Context) *pending[int] {
 			return begin(func() (int, error) {
-				err := b.Faulty(ctx, Call{Operation: "createApp", Account: "a"}, func() error { done++; return nil })
-				return done, err
+				err := b.Faulty(ctx, Call{Operation: "createApp", Account: "a"}, func() error { done.Add(1); return nil })
+				return int(done.Load()), err
 			})
 		}
 		for _, c := range []struct {
 			fault        Fault
-			before, then int // how often it was done until the delay is over, and behind it
+			before, then int64 // how often it was done until the delay is over, and behind it
 		}{
 			{Fault{}, 1, 1},
 			{Fault{Delay: time.Second}, 1, 2},
@@ -195,20 +196,20 @@ func TestOperationsOfOthersFailAndWaitAlike(t *testing.T) {
 		} {
 			p.plan("createApp", c.fault)
 			x := begun(t.Context())
-			if synctest.Wait(); done != c.before || x.over() != (c.fault.Delay == 0) {
-				t.Errorf("%+v: done %d times, over %t", c.fault, done, x.over())
+			if synctest.Wait(); done.Load() != c.before || x.over() != (c.fault.Delay == 0) {
+				t.Errorf("%+v: done %d times, over %t", c.fault, done.Load(), x.over())
 			}
 			b.pass(time.Second)
-			if done != c.then || !x.over() || (x.err != nil) != (c.fault.Error != nil) {
-				t.Errorf("%+v: then done %d times, over %t, %v", c.fault, done, x.over(), x.err)
+			if done.Load() != c.then || !x.over() || (x.err != nil) != (c.fault.Error != nil) {
+				t.Errorf("%+v: then done %d times, over %t, %v", c.fault, done.Load(), x.over(), x.err)
 			}
 		}
 		p.plan("createApp", Fault{Delay: time.Hour})
 		ctx, cancel := context.WithCancel(t.Context())
 		x := begun(ctx)
 		cancel()
-		if synctest.Wait(); !x.over() || !errors.Is(x.err, context.Canceled) || done != 4 {
-			t.Errorf("over %t, %v, done %d times", x.over(), x.err, done)
+		if synctest.Wait(); !x.over() || !errors.Is(x.err, context.Canceled) || done.Load() != 4 {
+			t.Errorf("over %t, %v, done %d times", x.over(), x.err, done.Load())
 		}
 		if call := (Call{Operation: "createApp", Account: "a"}); p.calls[0] != call {
 			t.Errorf("asked about %+v", p.calls[0])
