@@ -77,7 +77,7 @@ func (t *T) account(ctx context.Context, c accountCall) *accountExchange {
 	t.Must(err)
 	raw, shown := a.raw, a.shown
 	x := &accountExchange{t: t, call: c, path: path, Status: a.status, Header: a.header, Raw: raw, shown: shown}
-	t.target.Coverage.exchange(t.id, c.Method, path, "", body, a.status, raw)
+	t.target.Coverage.exchange(t.met, c.Method, path, "", body, a.status, raw)
 	if err := json.Unmarshal(raw, &x.Body); err != nil {
 		t.Fatalf("%s %s: %v: %s", c.Method, path, err, short(shown))
 	}

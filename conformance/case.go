@@ -185,7 +185,7 @@ func Run(ctx context.Context, c Case, target Target) Result {
 	if len(t.failures) == 0 && !c.Observes {
 		t.checkDeclared(c)
 	}
-	target.Coverage.ran(c.ID, t.checked, t.called)
+	target.Coverage.ended(c, len(t.failures) == 0, t.met, t.checked, t.called)
 	return Result{Failures: t.failures, Observations: t.observations, Steps: t.steps, Elapsed: time.Since(t.begun)}
 }
 
@@ -226,13 +226,14 @@ type T struct {
 	cleanups     []func()
 	checked      map[string]bool // Row.ID
 	called       map[string]bool // operationId
+	met          map[string]bool // demand of Coverage, or what is none
 }
 
 // fatal is what Fatalf panics with.
 type fatal struct{}
 
 func newT(target Target) *T {
-	t := &T{target: target, http: target.HTTP, begun: time.Now(), checked: map[string]bool{}, called: map[string]bool{}}
+	t := &T{target: target, http: target.HTTP, begun: time.Now(), checked: map[string]bool{}, called: map[string]bool{}, met: map[string]bool{}}
 	for _, secret := range []string{target.Secret, target.TURNKeyToken, target.AccountToken, target.OtherAccountToken} {
 		t.mask.learn(secret, strings.TrimPrefix(secret, secret[:min(1, len(secret))])) // cases also send one without its first letter
 	}

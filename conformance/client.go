@@ -68,7 +68,7 @@ func (t *T) try(ctx context.Context, c call) (*exchange, error) {
 		return nil, err
 	}
 	x := &exchange{t: t, call: c, Status: a.status, Header: a.header, Raw: a.raw, Elapsed: a.elapsed}
-	t.target.Coverage.exchange(t.id, c.Method, t.path(c), c.Query, body, x.Status, a.raw)
+	t.target.Coverage.exchange(t.met, c.Method, t.path(c), c.Query, body, x.Status, a.raw)
 	if c.Method == http.MethodOptions || x.Status == http.StatusNoContent {
 		x.checkSchema() // nor has a preflight a body
 	} else {

@@ -15,14 +15,14 @@ import (
 	"github.com/callsemu/callsemu/openapi"
 )
 
-// Coverage collects what cases really sent and saw, as [Demands] names it. It may be used concurrently; a nil Coverage
-// collects nothing.
+// Coverage collects what cases really sent and saw, as [Demands] names it: of a case that passed, and that judges. It may be
+// used concurrently; a nil Coverage collects nothing.
 type Coverage struct {
 	schema  *openapi.Document
 	demands map[string]bool
 
 	mu    sync.Mutex
-	seen  map[string]map[string]bool // demand: ids of the cases that met it
+	seen  map[string]map[string]bool // demand: ids of the cases that met it and passed
 	calls map[string]map[string]bool // id of a case: the operations that it called
 }
 
@@ -35,7 +35,7 @@ func NewCoverage(schema *openapi.Document) *Coverage {
 	return c
 }
 
-// Calls are the operations that a case called, in order of their names, and whether it has run at all.
+// Calls are the operations that a case called, in order of their names, and whether it has run at all, whatever became of it.
 func (c *Coverage) Calls(id string) (operations []string, ran bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,28 +43,33 @@ func (c *Coverage) Calls(id string) (operations []string, ran bool) {
 	return slices.Sorted(maps.Keys(set)), ran
 }
 
-// Cases are the ids of the cases that met a demand.
+// Cases are the ids of the cases that met a demand and passed.
 func (c *Coverage) Cases(demand string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Sorted(maps.Keys(c.seen[demand]))
 }
 
-// ran notes a case that has passed, with the rows that it checked and the operations that it called.
-func (c *Coverage) ran(id string, checked, called map[string]bool) {
+// ended notes a case that has run, with the operations that it called. The demands that it met and the rows that it checked
+// count if it passed and judges: what nothing was held to is not covered.
+func (c *Coverage) ended(of Case, passed bool, met, checked, called map[string]bool) {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.calls[id] == nil {
-		c.calls[id] = map[string]bool{}
+	if c.calls[of.ID] == nil {
+		c.calls[of.ID] = map[string]bool{}
 	}
-	for operation := range called {
-		c.calls[id][operation] = true
+	maps.Copy(c.calls[of.ID], called)
+	if !passed || of.Observes {
+		return
+	}
+	for demand := range met {
+		c.meet(of.ID, demand)
 	}
 	for row := range checked {
-		c.meet(id, "row "+row)
+		c.meet(of.ID, "row "+row)
 	}
 }
 
@@ -78,8 +83,9 @@ func (c *Coverage) meet(id, demand string) {
 	c.seen[demand][id] = true
 }
 
-// exchange notes one request with its answer. What a request carries counts where the answer is a success.
-func (c *Coverage) exchange(id, method, path, query string, request []byte, status int, answer []byte) {
+// exchange adds to what a case has met so far what one request does with its answer. What a request carries counts where the
+// answer is a success.
+func (c *Coverage) exchange(met map[string]bool, method, path, query string, request []byte, status int, answer []byte) {
 	if c == nil {
 		return
 	}
@@ -87,22 +93,20 @@ func (c *Coverage) exchange(id, method, path, query string, request []byte, stat
 	if operation == "" {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.meet(id, demandStatus(operation, status))
-	c.values(id, fmt.Sprintf("%s %d", operation, status), "", decoded(answer))
+	met[demandStatus(operation, status)] = true
+	values(met, fmt.Sprintf("%s %d", operation, status), "", decoded(answer))
 	if status >= http.StatusMultipleChoices {
 		return
 	}
-	c.values(id, operation+" request", "", decoded(request))
+	values(met, operation+" request", "", decoded(request))
 	given, err := url.ParseQuery(strings.TrimPrefix(query, "?"))
 	if err != nil {
 		return
 	}
 	for name, list := range given {
-		c.meet(id, demandField(operation+" query", name))
+		met[demandField(operation+" query", name)] = true
 		for _, value := range list {
-			c.meet(id, demandValue(operation+" query", name, value))
+			met[demandValue(operation+" query", name, value)] = true
 		}
 	}
 }
@@ -114,23 +118,23 @@ func decoded(body []byte) (tree any) {
 	return tree
 }
 
-// values walks through a body; null is no value.
-func (c *Coverage) values(id, where, path string, tree any) {
+// values adds the places and the values of a body; null is no value.
+func values(met map[string]bool, where, path string, tree any) {
 	if tree == nil {
 		return
 	}
-	c.meet(id, demandField(where, path))
+	met[demandField(where, path)] = true
 	switch v := tree.(type) {
 	case map[string]any:
 		for name, value := range v {
-			c.values(id, where, below(path, name), value)
+			values(met, where, below(path, name), value)
 		}
 	case []any:
 		for _, value := range v {
-			c.values(id, where, path+"[]", value)
+			values(met, where, path+"[]", value)
 		}
 	default:
-		c.meet(id, demandValue(where, path, v))
+		met[demandValue(where, path, v)] = true
 	}
 }
 

@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -25,8 +24,8 @@ var coverage = sync.OnceValue(func() *conformance.Coverage {
 // outside are the cases about calls that openapi.yaml does not list.
 var outside = []string{"http/preflight", "http/path", "http/method", "turn/route", "account/method"}
 
-// TestCoverage fails for every operation, status, error, field and value of openapi.yaml that no case brings about, and for
-// every row of errors that none checks, at emulators in this process. Cases that the tests before it have not run are run here.
+// TestCoverage fails for every operation, status, error, field and value of openapi.yaml that no case brings about and passes,
+// and for every row of errors that none checks, at emulators in this process; cases that observe do not count. Cases that the tests before it have not run are run here.
 func TestCoverage(t *testing.T) {
 	missing := slices.ContainsFunc(conformance.Cases(), func(c conformance.Case) bool { _, ran := coverage().Calls(c.ID); return !ran })
 	if missing {
@@ -45,31 +44,52 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
-// TestCoverageCountsWhatSucceeds: a field that was sent in refused requests alone has no case.
+// TestCoverageCountsWhatSucceeds: a field that was sent in refused requests alone has no case, and neither has anything that
+// a failed case or an observing one did.
 func TestCoverageCountsWhatSucceeds(t *testing.T) {
-	const id = "0123456789abcdef0123456789abcdef"
-	for status, answer := range map[int]string{
-		http.StatusBadRequest: `{"errorCode":"decoding_error","errorDescription":"x"}`, http.StatusCreated: `{"sessionId":"` + id + `"}`,
+	const (
+		id     = "0123456789abcdef0123456789abcdef"
+		row    = "decoding_error/400"
+		answer = `{"sessionId":"` + id + `"}`
+		no     = `{"errorCode":"decoding_error","errorDescription":"x"}`
+		field  = "newSession request: sessionDescription.sdp"
+	)
+	body := map[string]any{"sessionDescription": map[string]any{"type": "offer", "sdp": "v=0\r\na=ice-ufrag:x\r\n"}}
+	of400 := []string{"newSession answers 400", "newSession 400: errorCode = decoding_error", "row " + row}
+	of201 := []string{"newSession answers 201", field}
+	for name, tc := range map[string]struct {
+		status, want int
+		answer, row  string
+		observes     bool
+		met          []string
+	}{
+		"refused as it should be":        {400, 400, no, row, false, of400},
+		"accepted as it should be":       {201, 201, answer, "", false, of201},
+		"refused, to a case that fails":  {400, 201, no, row, false, nil},
+		"accepted, to a case that fails": {201, 400, answer, "", false, nil},
+		"refused, to one that observes":  {400, 400, no, row, true, nil},
+		"accepted, to one that observes": {201, 201, answer, "", true, nil},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Vary", "Origin")
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, answer)
+			w.WriteHeader(tc.status)
+			_, _ = io.WriteString(w, tc.answer)
 		}))
 		seen := conformance.NewCoverage(loadSchema(t))
 		target := conformance.Target{BaseURL: server.URL, AppID: "app", Secret: "secret", Coverage: seen}
-		conformance.Run(t.Context(), caseByID(t, "session/new-answer"), target) // sends a sessionDescription
+		c := conformance.Case{ID: "x", Observes: tc.observes, Run: conformance.AsksForSession(body, tc.want, tc.row)}
+		result := conformance.Run(t.Context(), c, target)
 		server.Close()
-		if operations, ran := seen.Calls("session/new-answer"); !ran || !slices.Equal(operations, []string{"newSession"}) {
-			t.Errorf("%d: the case ran: %t, and called %v", status, ran, operations)
+		if passed := tc.observes || tc.status == tc.want; result.Passed() != passed {
+			t.Fatalf("%s: the case passed: %t: %q", name, result.Passed(), result.Failures)
 		}
-		for demand, want := range map[string]bool{
-			fmt.Sprintf("newSession answers %d", status): true, "newSession request: sessionDescription.sdp": status < 300,
-			"newSession 400: errorCode = decoding_error": status == http.StatusBadRequest, "getSession answers 200": false,
-		} {
-			if met := len(seen.Cases(demand)) > 0; met != want {
-				t.Errorf("%d: %q is met: %t", status, demand, met)
+		if operations, ran := seen.Calls("x"); !ran || !slices.Equal(operations, []string{"newSession"}) {
+			t.Errorf("%s: the case ran: %t, and called %v", name, ran, operations)
+		}
+		for _, demand := range slices.Concat(of400, of201, []string{"getSession answers 200"}) {
+			if met, want := slices.Equal(seen.Cases(demand), []string{"x"}), slices.Contains(tc.met, demand); met != want {
+				t.Errorf("%s: %q is met: %t", name, demand, met)
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"context"
+	"net/http"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -10,4 +12,16 @@ import (
 func Paced(target Target, every time.Duration) Target {
 	target.pace = &pace{calls: rate.NewLimiter(rate.Every(every), 1), account: rate.NewLimiter(rate.Every(every), 1)}
 	return target
+}
+
+// AsksForSession is a case's function that posts the body to sessions/new, and fails unless the answer has the status; where a
+// row is named, it checks the error as well.
+func AsksForSession(body any, want int, row string) func(context.Context, *T) {
+	return func(ctx context.Context, t *T) {
+		x := t.do(ctx, call{Method: http.MethodPost, Path: "/sessions/new", Body: body})
+		if row != "" {
+			x.wantError(row)
+		}
+		x.want(want)
+	}
 }
