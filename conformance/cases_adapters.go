@@ -104,7 +104,7 @@ func adapterCases() []Case {
 		},
 		{
 			ID: "adapters/partial", Sentence: "Items succeed and fail one by one, in their order; one success makes it a 200.",
-			Section: "5.1", Mark: Doc, Operations: ops, Needs: []Need{Endpoints}, Codes: []string{"not_found_track_error adapter"}, Run: adaptersPartial,
+			Section: "0.3, 5.1", Mark: Doc, Operations: ops, Needs: []Need{Endpoints}, Codes: []string{"not_found_track_error adapter"}, Run: adaptersPartial,
 		},
 		{
 			ID: "adapters/codec", Sentence: "A track that cannot be converted to the output codec fails.",

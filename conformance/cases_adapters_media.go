@@ -34,7 +34,7 @@ func adapterMediaCases() []Case {
 		},
 		{
 			ID: "adapters/jpeg-out", Sentence: "A video track arrives as whole JPEGs of its size and colours, about one a second.",
-			Section: "5.3", Mark: Doc, Operations: ops, Needs: needs, Run: adaptersJPEGOut,
+			Section: "5.3, 6", Mark: Doc, Operations: ops, Needs: needs, Run: adaptersJPEGOut,
 		},
 	}
 }

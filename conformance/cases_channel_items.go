@@ -9,7 +9,7 @@ func channelItemCases() []Case {
 	return []Case{
 		{
 			ID: "channel-items/new", Sentence: "Items succeed and fail one by one inside a 200, in order; location and name are echoed, the policy is not.",
-			Section: "1.10, 4.3", Mark: Recorded, Operations: []string{"newDataChannels"}, Run: channelItemsNew,
+			Section: "0.3, 1.10, 4.3", Mark: Recorded, Operations: []string{"newDataChannels"}, Run: channelItemsNew,
 			Codes: []string{"not_found_track_error channel", "repeated_local_track_error channel"},
 		},
 		{
@@ -19,7 +19,7 @@ func channelItemCases() []Case {
 		},
 		{
 			ID: "channel-items/update", Sentence: "update echoes what holds for canReply with the subscriber's own id; an unknown subscription is an item error.",
-			Section: "1.11, 4.5", Mark: Doc, Operations: []string{"updateDataChannels"}, Run: channelItemsUpdate,
+			Section: "1.11, 2.2, 4.5", Mark: Doc, Operations: []string{"updateDataChannels"}, Run: channelItemsUpdate,
 			Codes: []string{"not_found_track_error channel"},
 		},
 		{

@@ -111,7 +111,7 @@ func channelFlowCases() []Case {
 		},
 		{
 			ID: "flow/4-receive-and-control", Sentence: "A viewer pulls media, establishes on the same session and replies on a control channel.",
-			Section: "11 flow 4", Mark: Doc, Run: flowViewer,
+			Section: "2.2, 2.4, 11 flow 4", Mark: Doc, Run: flowViewer,
 			Operations: []string{"newTracks", "establishDataChannels", "newDataChannels"},
 		},
 		{

@@ -23,7 +23,7 @@ func channelCases() []Case {
 		},
 		{
 			ID: "channels/ids", Sentence: "Ids count from 1 per session, local and remote together, and come back after a close.",
-			Section: "4.2", Mark: Inferred, Operations: []string{"newDataChannels", "closeDataChannels"}, Run: channelIDCase,
+			Section: "2.2, 4.2, 6", Mark: Inferred, Operations: []string{"newDataChannels", "closeDataChannels"}, Run: channelIDCase,
 		},
 		{
 			ID: "channels/initializing", Sentence: "While the transport is not up, GET shows a channel as initializing, afterwards as active.",

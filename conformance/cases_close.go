@@ -11,7 +11,7 @@ func closeCases() []Case {
 	return []Case{
 		{
 			ID: "close/forced", Sentence: "A forced close stops a publication without SDP; its pullers fall silent and it is inactive.",
-			Section: "1.6, 1.7", Mark: Doc, Operations: []string{"closeTracks", "getSession"}, Run: closeForcedPush,
+			Section: "1.6, 1.7, 2.2", Mark: Doc, Operations: []string{"closeTracks", "getSession"}, Run: closeForcedPush,
 		},
 		{
 			ID: "close/forced-pull", Sentence: "A forced close of a pulled track stops it for this subscriber only.",

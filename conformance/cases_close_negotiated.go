@@ -12,7 +12,7 @@ func closeNegotiatedCases() []Case {
 	return []Case{
 		{
 			ID: "close/negotiated", Sentence: "A negotiated close is answered with an answer; the other tracks play on.",
-			Section: "1.6", Mark: Doc, Operations: []string{"closeTracks"}, Run: closeNegotiatedPush,
+			Section: "1.6, 2.2", Mark: Doc, Operations: []string{"closeTracks"}, Run: closeNegotiatedPush,
 		},
 		{
 			ID: "close/negotiated-pull", Sentence: "A subscriber closes a pulled track by an offer of its own.",

@@ -30,11 +30,11 @@ func credentialCases() []Case {
 		},
 		{
 			ID: "turn/ttl", Sentence: "A ttl from 1 to 172800 is good; without one, or with another, there is no credential.",
-			Section: "7.3, 10 Q44", Mark: Inferred, Needs: needs, Codes: []string{rowTTL, "decoding_error/400"}, Run: credentialsTTL,
+			Section: "6, 7.3, 10 Q44", Mark: Inferred, Needs: needs, Codes: []string{rowTTL, "decoding_error/400"}, Run: credentialsTTL,
 		},
 		{
 			ID: "turn/token", Sentence: "Without the key's own token there is no credential, and none is revoked.",
-			Section: "7.3", Mark: Inferred, Needs: needs, Codes: []string{"unauthorized/401"}, Run: credentialsToken,
+			Section: "7.3, 9.2", Mark: Inferred, Needs: needs, Codes: []string{"unauthorized/401"}, Run: credentialsToken,
 		},
 		{
 			ID: "turn/key", Sentence: "A key that nobody made is not found.",
@@ -158,6 +158,14 @@ func credentialsToken(ctx context.Context, t *T) {
 		}
 		c := generate(path, body)
 		c.Secret = t.target.TURNKeyToken + "0"
+		t.do(ctx, c).wantError("unauthorized/401")
+	}
+	for _, other := range []string{t.target.Secret, t.target.AccountToken} { // of the app, and of the account
+		if other == "" || other == t.target.TURNKeyToken {
+			continue
+		}
+		c := generate("/generate", credentialsBody{TTL: 60})
+		c.Secret = other
 		t.do(ctx, c).wantError("unauthorized/401")
 	}
 	syntax := generate("/generate", `{`)

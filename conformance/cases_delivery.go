@@ -42,7 +42,7 @@ func deliveryCases() []Case {
 		},
 		{
 			ID: "delivery/reply", Sentence: "One subscriber may reply; a new grant replaces the old one without a word, and a revocation ends it.",
-			Section: "4.5", Mark: Doc, Operations: []string{"newDataChannels", "updateDataChannels"}, Run: deliverReply,
+			Section: "4.5, 6", Mark: Doc, Operations: []string{"newDataChannels", "updateDataChannels"}, Run: deliverReply,
 		},
 		{
 			ID: "delivery/ack-and-reply", Sentence: "With waitForAck and canReply the first message opens the gate and the next reaches the publisher.",

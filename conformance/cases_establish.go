@@ -14,7 +14,7 @@ func establishCases() []Case {
 	return []Case{
 		{
 			ID: "establish/offered", Sentence: "Without SDP the SFU offers a transport for data and opens server-events in band on id 0.",
-			Section: "1.9, 4.1", Mark: Doc, Operations: []string{"establishDataChannels"}, Run: establishOffered,
+			Section: "1.9, 2.2, 4.1", Mark: Doc, Operations: []string{"establishDataChannels"}, Run: establishOffered,
 		},
 		{
 			ID: "establish/answered", Sentence: "An offer with m=application is answered, and the client's in-band channel stays open.",
@@ -26,7 +26,7 @@ func establishCases() []Case {
 		},
 		{
 			ID: "establish/repeated", Sentence: "A session has one transport for data: a second call is a decoding error.",
-			Section: "1.9", Mark: Doc, Codes: []string{rowEstablish}, Run: establishRepeated,
+			Section: "1.9, 2.2", Mark: Doc, Codes: []string{rowEstablish}, Run: establishRepeated,
 		},
 		{
 			ID: "establish/media-has-data", Sentence: "A media offer with m=application makes establish needless, and an error.",

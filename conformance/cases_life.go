@@ -14,23 +14,23 @@ func lifeCases() []Case {
 	return []Case{
 		{
 			ID: "life/fresh", Sentence: "A session that never negotiated is 410 in the end.",
-			Section: "2.3", Mark: Inferred, EmulatorOnly: true, Slow: never, Codes: []string{"session_error/410"}, Run: lifeFresh,
+			Section: "2.3, 6", Mark: Inferred, EmulatorOnly: true, Slow: never, Codes: []string{"session_error/410"}, Run: lifeFresh,
 		},
 		{
 			ID: "life/never-connected", Sentence: "A session that negotiated and never connected is 410 in the end, and its tracks are not found.",
-			Section: "2.3", Mark: Recorded, Slow: 3 * never, Codes: []string{"session_error/410", "not_found_track_error"}, Run: lifeNeverConnected,
+			Section: "1.7, 2.3, 6", Mark: Recorded, Slow: 3 * never, Codes: []string{"session_error/410", "not_found_track_error"}, Run: lifeNeverConnected,
 		},
 		{
 			ID: "life/lost", Sentence: "A session that lost its connectivity for 30 s is 410 for every call; its pullers get silence and others not_found_track_error.",
-			Section: "2.3", Mark: Doc, Slow: 4 * window, Codes: []string{"session_error/410", "not_found_track_error"}, Run: lifeLost,
+			Section: "1.7, 2.2, 2.3, 6", Mark: Doc, Slow: 4 * window, Codes: []string{"session_error/410", "not_found_track_error"}, Run: lifeLost,
 		},
 		{
 			ID: "life/lost-and-back", Sentence: "A connection that comes back within the 30 s goes on with its tracks.",
-			Section: "2.3", Mark: Doc, Slow: 30 * time.Second, Run: lifeLostAndBack,
+			Section: "2.3, 6", Mark: Doc, Slow: 30 * time.Second, Run: lifeLostAndBack,
 		},
 		{
 			ID: "life/silent-track", Sentence: "A track without packets for 30 s is collected: inactive, not found, its name free again; the others live.",
-			Section: "2.3", Mark: Doc, Slow: 4 * window, Codes: []string{"not_found_track_error"}, Run: lifeSilentTrack,
+			Section: "2.3, 6", Mark: Doc, Slow: 4 * window, Codes: []string{"not_found_track_error"}, Run: lifeSilentTrack,
 		},
 		{
 			ID: "life/never-sent", Sentence: "A track that never had a packet is collected like one that stopped.",
@@ -78,6 +78,10 @@ func (c *client) gone(ctx context.Context) bool { return c.state(ctx).Status == 
 
 // wantGone checks that every call on the session is 410.
 func (c *client) wantGone(ctx context.Context) {
+	c.establish(ctx, establishBody{DataChannel: serverEvents()}).wantError("session_error/410")
+	c.postChannels(ctx, localChannel("chat")).wantError("session_error/410")
+	c.putChannels(ctx, "update", remoteChannel(c.ID, "chat")).wantError("session_error/410")
+	c.putChannels(ctx, "close", channelIDs(1)...).wantError("session_error/410")
 	c.state(ctx).wantError("session_error/410")
 	c.requestPull(ctx, remote(c.ID, "mic")).wantError("session_error/410")
 	c.put(ctx, "/tracks/update", updateBody{[]trackItem{{Mid: "0", Simulcast: prefer("a")}}}).wantError("session_error/410")
@@ -85,6 +89,7 @@ func (c *client) wantGone(ctx context.Context) {
 	other := c.t.client(ctx, sfutest.Config{})
 	body, _ := other.prepare(ctx, mic())
 	c.postTracks(ctx, body).wantError("session_error/410")
+	c.postTracks(ctx, tracksBody{body.SessionDescription, []trackItem{remote(nobody, "mic")}}).wantError("session_error/410")
 	c.postTracks(ctx, discoverBody{SessionDescription: body.SessionDescription, AutoDiscover: true}).wantError("session_error/410")
 	c.put(ctx, "/renegotiate", renegotiateBody{body.SessionDescription}).wantError("session_error/410")
 	c.put(ctx, "/tracks/close", closeBody{mids("0"), body.SessionDescription, false}).wantError("session_error/410")

@@ -11,7 +11,7 @@ import (
 func malformedCases() []Case {
 	return []Case{
 		{
-			ID: "malformed/sessions-new", Sentence: "sessions/new refuses {} and undecodable bodies.", Section: "1.1",
+			ID: "malformed/sessions-new", Sentence: "sessions/new refuses {} and undecodable bodies.", Section: "0.3, 1.1",
 			Mark: Recorded, Operations: []string{"newSession"},
 			Codes: []string{"decoding_error/400", "decoding_error/400 sessions/new"}, Run: malformedNewSession,
 		},

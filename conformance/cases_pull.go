@@ -15,7 +15,7 @@ func pullCases() []Case {
 	return []Case{
 		{
 			ID: "pull/shape", Sentence: "A pull is answered with the SFU's offer, mids from 0 in the order of the request.",
-			Section: "1.3 B", Mark: Recorded, Operations: []string{"newTracks"}, Run: pullShape,
+			Section: "0.3, 1.3 B, 2.2", Mark: Recorded, Operations: []string{"newTracks"}, Run: pullShape,
 		},
 		{
 			ID: "pull/offer", Sentence: "The SFU's offer is ICE-lite, actpass, sendonly, with one announced SSRC per track.",

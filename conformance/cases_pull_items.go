@@ -17,7 +17,7 @@ func pullItemCases() []Case {
 		},
 		{
 			ID: "pull/total-failure", Sentence: "If every item fails there is no SDP, and no exchange is open.",
-			Section: "1.3 H", Mark: Recorded, Codes: []string{"not_found_track_error"}, Run: pullTotal,
+			Section: "0.3, 1.3 H", Mark: Recorded, Codes: []string{"not_found_track_error"}, Run: pullTotal,
 		},
 		{
 			ID: "pull/not-found-at-once", Sentence: "An unknown session or name fails at once.",

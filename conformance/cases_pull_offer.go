@@ -12,7 +12,7 @@ func pullOfferCases() []Case {
 	return []Case{
 		{
 			ID: "pull-offer/shape", Sentence: "A pull with the client's offer is answered, and needs no renegotiation.",
-			Section: "1.3 D", Mark: Seen, Run: pullOfferShape,
+			Section: "1.3 D, 2.2", Mark: Seen, Run: pullOfferShape,
 		},
 		{
 			ID: "pull-offer/by-order", Sentence: "Without mids tracks take the free sections of their kind, in order.",
@@ -24,7 +24,7 @@ func pullOfferCases() []Case {
 		},
 		{
 			ID: "pull-offer/again", Sentence: "A second offer pulls into its new sections and leaves the first alone.",
-			Section: "1.3 D", Mark: Inferred, Run: pullOfferAgain,
+			Section: "1.3 D, 2.2", Mark: Inferred, Run: pullOfferAgain,
 		},
 		{
 			ID: "pull-offer/layers", Sentence: "A pull with the client's offer can choose a layer.",

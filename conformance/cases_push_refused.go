@@ -18,7 +18,7 @@ func pushRefusedCases() []Case {
 		},
 		{
 			ID: "push/wrong-mid", Sentence: "An item whose mid no sending section has fails alone; the others are published.",
-			Section: "1.3 G, 10 Q8", Mark: Inferred, Codes: []string{"track_error"}, Run: pushWrongMid,
+			Section: "0.3, 1.3 G, 10 Q8", Mark: Inferred, Codes: []string{"track_error"}, Run: pushWrongMid,
 		},
 		{
 			ID: "push/repeated-name", Sentence: "A name that is live on the session fails as an item.",

@@ -12,7 +12,7 @@ func renegotiateCases() []Case {
 	return []Case{
 		{
 			ID: "renegotiate/answer", Sentence: "The answer to the SFU's offer is taken with an empty object, before anything is connected.",
-			Section: "1.4", Mark: Doc, Operations: []string{"renegotiate"}, Run: renegotiateAnswer,
+			Section: "1.4, 2.2", Mark: Doc, Operations: []string{"renegotiate"}, Run: renegotiateAnswer,
 		},
 		{
 			ID: "renegotiate/offer-for-answer", Sentence: "An offer where an answer is awaited is refused, and the answer is still taken.",
@@ -20,7 +20,7 @@ func renegotiateCases() []Case {
 		},
 		{
 			ID: "renegotiate/replay", Sentence: "An answer that nobody waits for is refused.",
-			Section: "1.4", Mark: Inferred, Codes: []string{"invalid_session_description/406 replay"}, Run: renegotiateReplay,
+			Section: "1.4, 2.2", Mark: Inferred, Codes: []string{"invalid_session_description/406 replay"}, Run: renegotiateReplay,
 		},
 		{
 			ID: "renegotiate/fresh", Sentence: "renegotiate on a session that never negotiated is 406.",

@@ -15,7 +15,7 @@ func restartCases() []Case {
 		},
 		{
 			ID: "restart/ice", Sentence: "An offer with new ICE credentials gets an answer with new ones, and both directions go on.",
-			Section: "1.4, 10 Q11", Mark: Seen, Run: restartICE,
+			Section: "1.4, 2.4, 10 Q11", Mark: Seen, Run: restartICE,
 		},
 		{
 			ID: "restart/fresh", Sentence: "An offer to renegotiate on a session that never negotiated is 406.",

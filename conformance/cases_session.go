@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -14,7 +15,7 @@ func sessionCases() []Case {
 	return []Case{
 		{
 			ID: "session/new", Sentence: "sessions/new without a body answers 201 with a session id and nothing else.",
-			Section: "1.1", Mark: Doc, Operations: []string{"newSession"}, Run: sessionNew,
+			Section: "0.3, 1.1", Mark: Doc, Operations: []string{"newSession"}, Run: sessionNew,
 		},
 		{
 			ID: "session/new-offer", Sentence: "sessions/new with an offer answers 201 with the answer, and the session connects.",
@@ -31,8 +32,8 @@ func sessionCases() []Case {
 			},
 		},
 		{
-			ID: "session/fresh", Sentence: "A session that never negotiated answers GET with two empty lists.",
-			Section: "1.7", Mark: Inferred, Operations: []string{"getSession"}, Run: sessionFresh,
+			ID: "session/fresh", Sentence: "A session that never negotiated answers GET with two empty lists, its id escaped or not.",
+			Section: "1.7, 2.2, 9.4", Mark: Inferred, Operations: []string{"getSession"}, Run: sessionFresh,
 		},
 		{
 			ID: "session/unknown", Sentence: "Every call on an unknown session is 410.",
@@ -40,7 +41,7 @@ func sessionCases() []Case {
 		},
 		{
 			ID: "session/closed-page", Sentence: "A session whose client closed its PeerConnection is soon 410, and its tracks are not found.",
-			Section: "2.3", Mark: Inferred, Codes: []string{"session_error/410", "not_found_track_error"}, Run: sessionClosedPage,
+			Section: "1.3, 1.7, 2.3", Mark: Inferred, Codes: []string{"session_error/410", "not_found_track_error"}, Run: sessionClosedPage,
 		},
 		{
 			ID: "session/query", Sentence: "Without thirdparty=true the SFU is ICE-lite; a correlationId that comes again makes another session.",
@@ -52,7 +53,7 @@ func sessionCases() []Case {
 		},
 		{
 			ID: "session/state", Sentence: "GET lists pushed and pulled tracks with location, mid, name and status.",
-			Section: "1.7", Mark: Doc, Operations: []string{"getSession"}, Run: sessionState,
+			Section: "1.7, 2.2", Mark: Doc, Operations: []string{"getSession"}, Run: sessionState,
 		},
 	}
 }
@@ -106,6 +107,11 @@ func sessionFresh(ctx context.Context, t *T) {
 	if err := json.Unmarshal(x.Raw, &lists); err != nil || lists["tracks"] == nil || len(lists["tracks"])+len(lists["dataChannels"]) != 0 {
 		t.Errorf("a fresh session answers %s", short(x.Raw))
 	}
+	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`).MatchString(c.ID) {
+		t.Errorf("clients refuse the session id %q", c.ID)
+	}
+	escaped := &client{t: t, ID: fmt.Sprintf("%%%02X", c.ID[0]) + c.ID[1:]}
+	escaped.state(ctx).want(http.StatusOK).wantFields("tracks", "dataChannels")
 }
 
 func sessionUnknown(ctx context.Context, t *T) {

@@ -15,8 +15,8 @@ const asciibetical = "asciibetical"
 func simulcastCases() []Case {
 	list := []Case{
 		{
-			ID: "simulcast/answer", Sentence: "A push with layers is answered with the same layers to receive; pull offers show none.",
-			Section: "3.1", Mark: Doc, Run: simulcastAnswer,
+			ID: "simulcast/answer", Sentence: "A push with layers, without their SSRCs, is answered with the same layers to receive; pull offers show none.",
+			Section: "3.1, 3.3", Mark: Doc, Run: simulcastAnswer,
 		},
 		{
 			ID: "simulcast/plain", Sentence: "A pull without a choice gives one steady layer, and so does an empty preferredRid.",
@@ -51,6 +51,10 @@ func simulcastCases() []Case {
 			Section: "3.5 priorityOrdering asciibetical", Mark: Doc, Run: simulcastBandwidth,
 		},
 		{
+			ID: "simulcast/bandwidth-shared", Sentence: "The tracks that a session pulls share its bandwidth evenly; other sessions have their own.",
+			Section: "3.4", Mark: Doc, Run: simulcastBandwidthShared,
+		},
+		{
 			ID: "simulcast/bandwidth-preferred", Sentence: "Going up again ends at the preferred layer.",
 			Section: "3.5 priorityOrdering asciibetical", Mark: Doc, Run: simulcastBandwidthPreferred,
 		},
@@ -72,7 +76,7 @@ func simulcastCases() []Case {
 		},
 		{
 			ID: "simulcast/switch", Sentence: "A choice of another layer asks for a key frame at once; the old layer goes on until that frame comes.",
-			Section: "3.4, 3.6", Mark: Inferred, Run: simulcastSwitch,
+			Section: "1.5, 3.4, 3.6", Mark: Inferred, Run: simulcastSwitch,
 		},
 		{
 			ID: "simulcast/many-switches", Sentence: "Through many switches the receiver sees one stream: sequence numbers, timestamps and VP8 picture ids go on.",
@@ -104,7 +108,7 @@ func simulcastAnswer(ctx context.Context, t *T) {
 	c := t.client(ctx, sfutest.Config{})
 	publishers, err := c.Peer.PublishSimulcast(sfutest.Track{Codec: sfutest.VP8}, threeLayers()...)
 	t.Must(err)
-	offer := c.offer(ctx)
+	offer := withoutLines(c.offer(ctx), "a=ssrc") // as browsers offer: packets tell their layer by mid and rid alone
 	if !strings.Contains(offer, "a=simulcast:send a;b;c\r\n") {
 		t.Fatalf("the offer of the test client names no layers:\n%s", offer)
 	}
@@ -116,10 +120,14 @@ func simulcastAnswer(ctx context.Context, t *T) {
 		}
 	}
 	t.Must(c.Peer.SetAnswer(x.sdp("answer")))
-	sub := t.client(ctx, sfutest.Config{})
-	pulled := sub.requestPull(ctx, remote(c.ID, "cam")).want(http.StatusOK).sdp("offer")
-	if strings.Contains(pulled, "a=simulcast") || strings.Contains(pulled, "a=rid") {
-		t.Errorf("the offer of a pull shows layers:\n%s", pulled)
+	pub, sub := &layered{c, "cam", publishers}, t.client(ctx, sfutest.Config{})
+	pulled := sub.requestPull(ctx, pub.cam(prefer("c")), pub.cam(prefer("b"))).want(http.StatusOK)
+	if shown := pulled.sdp("offer"); strings.Contains(shown, "a=simulcast") || strings.Contains(shown, "a=rid") {
+		t.Errorf("the offer of a pull shows layers:\n%s", shown)
+	}
+	sub.answer(ctx, pulled)
+	for mid, rid := range inOrder(map[string]string{"0": "c", "1": "b"}) {
+		pub.staysOn(ctx, sub.Peer.Subscriber(mid), rid, 10)
 	}
 }
 
@@ -271,6 +279,26 @@ func simulcastBandwidth(ctx context.Context, t *T) {
 	pub.comesFrom(ctx, subs[0], "c")
 	t.estimates(ctx, subs[0], 10_000_000, pub.on("a"))
 	t.checkSeamless("the stream", subs[0].Stats())
+}
+
+// simulcastBandwidthShared lets two sessions report the same bandwidth, which is enough for one layer a and not for two.
+func simulcastBandwidthShared(ctx context.Context, t *T) {
+	one, two := t.publishLayers(ctx, sfutest.VP8, threeLayers()...), t.publishLayers(ctx, sfutest.VP8, threeLayers()...)
+	down := &simulcast{PreferredRid: "a", PriorityOrdering: asciibetical}
+	_, both := t.subscribe(ctx, sfutest.Config{}, one.cam(down), two.cam(down))
+	_, alone := t.subscribe(ctx, sfutest.Config{}, one.cam(down))
+	one.comesFrom(ctx, both[0], "a")
+	two.comesFrom(ctx, both[1], "a")
+	one.comesFrom(ctx, alone[0], "a")
+	t.eventually(ctx, "both tracks go down", func() bool {
+		t.Must(both[0].SendREMB(1_600_000))
+		t.Must(alone[0].SendREMB(1_600_000))
+		return one.on("b")(both[0].Stats()) && two.on("b")(both[1].Stats())
+	})
+	one.staysOn(ctx, alone[0], "a", 20)
+	if got := alone[0].Stats(); len(got.Switches) != 0 {
+		t.Errorf("the layer of the session with one track changed: %+v", got.Switches)
+	}
 }
 
 func simulcastBandwidthPreferred(ctx context.Context, t *T) {

@@ -31,12 +31,12 @@ func turnCases() []Case {
 			Section: "7.2", Mark: Inferred, Needs: []Need{TURN, TURNOverTLS}, Run: turnWrong,
 		},
 		{
-			ID: "turn/revoked", Sentence: "An allocation ends soon after its credential is revoked, and media with it.",
+			ID: "turn/revoked", Sentence: "When its credential is revoked an allocation can no longer be refreshed and ends soon, and media with it.",
 			Section: "7.2", Mark: Doc, Needs: []Need{TURN}, Run: turnRevoked,
 		},
 		{
-			ID: "turn/expired", Sentence: "An allocation ends soon after its credential has expired, and media with it.",
-			Section: "7.2, 7.3", Mark: Doc, Needs: []Need{TURN}, Slow: 61 * time.Second, Run: turnExpired,
+			ID: "turn/expired", Sentence: "An allocation can be refreshed until its credential has expired, and ends soon after, and media with it.",
+			Section: "6, 7.2, 7.3", Mark: Doc, Needs: []Need{TURN}, Slow: 61 * time.Second, Run: turnExpired,
 		},
 		{
 			ID: "turn/private", Sentence: "Peers on private addresses are refused, but for the SFU.",
@@ -88,13 +88,18 @@ func turnWrong(ctx context.Context, t *T) {
 	}
 }
 
-// ends runs a relayed publisher, does what ends its allocation, and checks that it is cut off for good.
+// ends runs a relayed publisher beside an allocation without media, does what ends both, and checks that they are cut off for good.
 func (t *T) ends(ctx context.Context, s iceServer, end func()) {
 	cfg := t.relayed(s, "udp")
 	cfg.Disconnected, cfg.Failed = time.Second, 2*time.Second
 	pub, _ := t.publish(ctx, cfg, mic())
 	_, subscribers := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"))
 	t.flows(ctx, "before", subscribers[0], 10)
+	idle := t.turnClient(s, "udp")
+	t.allocate(idle)
+	for range 2 {
+		t.Must(t.refresh(idle, s))
+	}
 	end()
 	t.eventually(ctx, "the publisher is still connected", func() bool { // once disconnected, it fails soon
 		state := pub.Peer.State()
@@ -102,6 +107,9 @@ func (t *T) ends(ctx context.Context, s iceServer, end func()) {
 	})
 	t.quiet(ctx, "media", subscribers[0])
 	t.wantUnauthorized("the same credential", s, "udp")
+	if err := t.refresh(idle, s); err == nil {
+		t.Errorf("the allocation is refreshed all the same (contract 7.2)")
+	}
 }
 
 func turnRevoked(ctx context.Context, t *T) {

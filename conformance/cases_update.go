@@ -12,7 +12,7 @@ func updateCases() []Case {
 	return []Case{
 		{
 			ID: "update/source", Sentence: "tracks/update points a mid at another track without SDP, and the stream goes on as one.",
-			Section: "1.5, 3.3", Mark: Doc, Operations: []string{"updateTracks"}, Run: updateSource,
+			Section: "1.5, 2.2, 3.3", Mark: Doc, Operations: []string{"updateTracks"}, Run: updateSource,
 		},
 		{
 			ID: "update/back-and-forth", Sentence: "Sources of several publishers take turns on one mid, audio and video.",

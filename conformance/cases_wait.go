@@ -59,7 +59,7 @@ func waitCases() []Case {
 		},
 		{
 			ID: "wait/empty-track", Sentence: "A pull of a track without packets fails as an item after about 8.2 s.",
-			Section: "1.3, 3.6", Mark: Recorded, Codes: []string{"empty_track_error"}, Run: waitEmptyTrack,
+			Section: "1.3, 3.6, 6", Mark: Recorded, Codes: []string{"empty_track_error"}, Run: waitEmptyTrack,
 		},
 		{
 			ID: "wait/empty-among-good", Sentence: "A silent track in a batch delays the one answer; the good track's mid is \"0\".",

@@ -366,7 +366,7 @@ func inProcessWith(t *testing.T, edit func(*emulator.Config)) (target conformanc
 		c.STUN = "127.0.0.1:0"
 		c.Accounts = map[string]string{"account": canary}
 		c.Apps = map[string]string{strings.Repeat("a", 32): canary}
-		c.TURNKeys = map[string]string{strings.Repeat("b", 32): canary}
+		c.TURNKeys = map[string]string{strings.Repeat("b", 32): canary + "-turn"}
 		c.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}, edit)
 	roots := x509.NewCertPool()
@@ -376,7 +376,7 @@ func inProcessWith(t *testing.T, edit func(*emulator.Config)) (target conformanc
 		AccountID: e.AccountID(), AccountToken: e.AccountToken()}, e.HTTPSURLs()[0]
 }
 
-// canary is every seeded secret.
+// canary is every seeded secret, or its beginning.
 const canary = "canary-that-no-log-may-have"
 
 // secrets are what no line of a log may have: seeded secrets, and what has the form of a secret, a TURN username or credential,

@@ -24,8 +24,16 @@ var (
 	unpointed = []string{"1.0", "1.2", "1.15", "2.1"} // an order and catalogues, which other tests hold the cases to, and words
 )
 
-// contract gives the sections of docs/contract.md and the rules of those that can be observed from outside.
-func contract(t *testing.T) (sections []string, rules []rule) {
+// stateTable is the section whose rows are one operation in each of stateColumns states: there every cell is a sentence.
+const (
+	stateTable   = "2.2"
+	stateColumns = 5
+)
+
+// contract gives the sections of docs/contract.md, the rules of those that can be observed from outside, and which of these are
+// rows of a table.
+func contract(t *testing.T) (sections []string, rules []rule, rows map[rule]bool) {
+	rows = map[rule]bool{}
 	text, err := os.ReadFile("../docs/contract.md")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +57,8 @@ func contract(t *testing.T) (sections []string, rules []rule) {
 			if len(first) < 3 {
 				first += " | " + strings.TrimSpace(cells[1])
 			}
-			rules = append(rules, rule{section, firstWords(first)})
+			r := rule{section, firstWords(first)}
+			rules, rows[r] = append(rules, r), true
 		case points.MatchString(line):
 			inTable = false
 			rules = append(rules, rule{section, firstWords(strings.TrimLeft(line, "* "))})
@@ -57,7 +66,7 @@ func contract(t *testing.T) (sections []string, rules []rule) {
 			inTable = inTable && strings.HasPrefix(line, "|")
 		}
 	}
-	return sections, rules
+	return sections, rules, rows
 }
 
 func firstWords(text string) string {
@@ -66,16 +75,19 @@ func firstWords(text string) string {
 }
 
 // TestEveryRuleHasACase compares the contract with testdata/rules.tsv, and that with the cases: a rule that the contract gets
-// needs a line there.
+// needs a line there, and the line, or each of its cells, a case that says of itself that it is about the rule's section.
 func TestEveryRuleHasACase(t *testing.T) {
 	text, err := os.ReadFile("testdata/rules.tsv")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := map[string]bool{}
+	about := map[string][]string{} // id of a case: the sections that it claims
 	for _, c := range conformance.Cases() {
-		ids[c.ID] = true
+		for _, part := range claims(c) {
+			about[c.ID] = append(about[c.ID], part.section)
+		}
 	}
+	_, rules, rows := contract(t)
 	listed := map[rule]int{}
 	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, "#") {
@@ -90,19 +102,27 @@ func TestEveryRuleHasACase(t *testing.T) {
 		if strings.HasPrefix(fields[2], "- ") {
 			continue
 		}
-		cells := strings.Split(fields[2], ";")
-		if r.section == "2.2" && len(cells) != 1 && len(cells) != 5 {
-			t.Errorf("2.2 %s: %d cells, the table has 5 columns", r.words, len(cells))
+		cells, want := strings.Split(fields[2], ";"), 1
+		if r.section == stateTable && rows[r] {
+			want = stateColumns
 		}
-		for _, id := range strings.FieldsFunc(fields[2], func(c rune) bool { return c == ' ' || c == ';' }) {
-			if !ids[id] {
-				t.Errorf("%s %s: there is no case %s", r.section, r.words, id)
+		if len(cells) != want {
+			t.Errorf("%s %s: %d cells, want %d", r.section, r.words, len(cells), want)
+		}
+		for _, cell := range cells {
+			ids := strings.Fields(cell)
+			for _, id := range ids {
+				if about[id] == nil {
+					t.Errorf("%s %s: there is no case %s", r.section, r.words, id)
+				}
+			}
+			if !slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(about[id], r.section) }) {
+				t.Errorf("%s %s: none of %q claims section %s", r.section, r.words, ids, r.section)
 			}
 		}
 	}
-	_, rules := contract(t)
-	if len(rules) < 250 {
-		t.Fatalf("only %d rules are found in the contract", len(rules))
+	if len(rules) < 250 || len(rows) < 100 {
+		t.Fatalf("only %d rules, %d of them rows, are found in the contract", len(rules), len(rows))
 	}
 	for _, r := range rules {
 		listed[r]--
@@ -120,6 +140,31 @@ func TestEveryRuleHasACase(t *testing.T) {
 // sectionParts are the forms in which a case names its section: 1.3, 1.3 G, 11 flow 9, 10 Q8, 3.5 ridNotAvailable none.
 var sectionParts = regexp.MustCompile(`^(\d+(?:\.\d+)?)(?: (flow \d+|Q\d+|[A-H]|priorityOrdering \w+|ridNotAvailable \w+))?$`)
 
+// oneRow is one more row of the section before: the H of 1.3 D, G, H.
+var oneRow = regexp.MustCompile(`^[A-H]$`)
+
+// claim is one part of Case.Section.
+type claim struct {
+	section string // as the contract numbers it; what the case says where it has no such form
+	of      string // flow 9, Q8, G: what of the section; empty for all
+}
+
+// claims are the parts of a case's Section.
+func claims(c conformance.Case) (parts []claim) {
+	for part := range strings.SplitSeq(c.Section, ", ") {
+		if oneRow.MatchString(part) && len(parts) > 0 {
+			parts = append(parts, claim{parts[len(parts)-1].section, part})
+			continue
+		}
+		one := claim{section: part}
+		if form := sectionParts.FindStringSubmatch(part); form != nil {
+			one = claim{form[1], form[2]}
+		}
+		parts = append(parts, one)
+	}
+	return parts
+}
+
 // TestEverySectionExists holds the sections that cases name against the contract, and the sections of the contract against
 // the cases.
 func TestEverySectionExists(t *testing.T) {
@@ -127,20 +172,16 @@ func TestEverySectionExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sections, _ := contract(t)
+	sections, _, _ := contract(t)
 	named := map[string]bool{}
 	for _, c := range conformance.Cases() {
-		for part := range strings.SplitSeq(c.Section, ", ") {
-			if regexp.MustCompile(`^[A-H]$`).MatchString(part) {
-				continue // one more row of the section before
-			}
-			form := sectionParts.FindStringSubmatch(part)
-			if form == nil || !slices.Contains(sections, form[1]) {
-				t.Errorf("case %s: the contract has no section %q", c.ID, part)
+		for _, part := range claims(c) {
+			if !slices.Contains(sections, part.section) {
+				t.Errorf("case %s: the contract has no section %q", c.ID, part.section)
 				continue
 			}
-			named[form[1]] = true
-			kind, number, _ := strings.Cut(form[2], " ")
+			named[part.section] = true
+			kind, number, _ := strings.Cut(part.of, " ")
 			switch {
 			case kind == "flow":
 				named["flow "+number] = true

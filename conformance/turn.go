@@ -3,7 +3,9 @@ package conformance
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/pion/logging"
+	"github.com/pion/stun/v2"
 	"github.com/pion/turn/v3"
 
 	"github.com/callsemu/callsemu/sfu/sfutest"
@@ -125,6 +128,32 @@ func (t *T) allocate(client *turn.Client) net.PacketConn {
 	t.Must(err)
 	t.Cleanup(func() { _ = relay.Close() })
 	return relay
+}
+
+// refresh sends a Refresh for the client's allocation. An error says how it is refused.
+func (t *T) refresh(client *turn.Client, s iceServer) error {
+	refreshing := stun.NewType(stun.MethodRefresh, stun.ClassRequest)
+	send := func(setters ...stun.Setter) *stun.Message {
+		m, err := stun.Build(append([]stun.Setter{stun.TransactionID, refreshing}, setters...)...)
+		t.Must(err)
+		result, err := client.PerformTransaction(m, client.TURNServerAddr(), false)
+		t.Must(err)
+		return result.Msg
+	}
+	var nonce stun.Nonce
+	var realm stun.Realm
+	challenge := send()
+	if nonce.GetFrom(challenge) != nil || realm.GetFrom(challenge) != nil {
+		return fmt.Errorf("no challenge: %s", challenge)
+	}
+	answer := send(stun.NewUsername(s.Username), realm, nonce, stun.NewLongTermIntegrity(s.Username, realm.String(), s.Credential), stun.Fingerprint)
+	if answer.Type.Class != stun.ClassSuccessResponse {
+		return fmt.Errorf("refused: %s", answer)
+	}
+	if lifetime, err := answer.Get(stun.AttrLifetime); err != nil || len(lifetime) != 4 || binary.BigEndian.Uint32(lifetime) == 0 {
+		return fmt.Errorf("no lifetime: %s", answer)
+	}
+	return nil
 }
 
 // wantUnauthorized checks that Allocate fails with 401.
