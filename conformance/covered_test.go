@@ -25,7 +25,8 @@ var coverage = sync.OnceValue(func() *conformance.Coverage {
 var outside = []string{"http/preflight", "http/path", "http/method", "turn/route", "account/method"}
 
 // TestCoverage fails for every operation, status, error, field and value of openapi.yaml that no case brings about and passes,
-// and for every row of errors that none checks, at emulators in this process; cases that observe do not count. Cases that the tests before it have not run are run here.
+// and for every row of errors that none checks, at emulators in this process; cases that observe do not count. Cases that the
+// tests before it have not run are run here.
 func TestCoverage(t *testing.T) {
 	missing := slices.ContainsFunc(conformance.Cases(), func(c conformance.Case) bool { _, ran := coverage().Calls(c.ID); return !ran })
 	if missing {
