@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/callsemu/callsemu/sfu/sfutest"
 )
 
 func accountCases() []Case {
@@ -23,7 +27,7 @@ func accountCases() []Case {
 			Codes:      []string{"20008/404 account"}, Run: accountLife("/calls/turn_keys", "20008/404 account"),
 		},
 		{
-			ID: "account/usable", Sentence: "A new app takes calls at once with its own secret, and after its deletion none.",
+			ID: "account/usable", Sentence: "A new app takes calls at once with its own secret, and after its deletion none; its sessions end.",
 			Section: "8", Mark: Inferred, EmulatorOnly: true, Needs: needs,
 			Codes: []string{"unauthorized/401", "not_found/404 app"}, Run: accountUsable,
 		},
@@ -103,7 +107,7 @@ func accountLife(path, unknown string) func(context.Context, *T) {
 			t.Errorf("not in the list: %s", short(list.shown))
 		}
 		deleted := t.account(ctx, accountCall{Method: http.MethodDelete, Path: one}).want(http.StatusOK).item()
-		if deleted.UID != made.UID || deleted.Secret != "" || deleted.Key != "" {
+		if deleted.UID != made.UID || deleted.Name != "conformance renamed" || deleted.Secret != "" || deleted.Key != "" {
 			t.Errorf("deleted %+v", deleted)
 		}
 		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
@@ -123,10 +127,20 @@ func accountUsable(ctx context.Context, t *T) {
 	wrong := c
 	wrong.Secret = made.Secret[1:]
 	t.do(ctx, wrong).wantError("unauthorized/401")
+
+	peer := t.peer(sfutest.Config{})
+	x := t.do(ctx, call{Method: http.MethodPost, Path: session + "/datachannels/establish", App: made.UID, Secret: made.Secret,
+		Body: establishBody{DataChannel: serverEvents()}}).want(http.StatusOK)
+	answer, err := peer.Answer(ctx, x.sdp("offer"))
+	t.Must(err)
+	t.do(ctx, call{Method: http.MethodPut, Path: session + "/renegotiate", App: made.UID, Secret: made.Secret,
+		Body: renegotiateBody{answerOf(answer)}}).want(http.StatusOK)
+	t.Must(peer.WaitConnected(ctx))
 	t.account(ctx, accountCall{Method: http.MethodDelete, Path: "/calls/apps/" + made.UID}).want(http.StatusOK)
 	t.do(ctx, c).wantError("not_found/404 app")
 	t.do(ctx, wrong).wantError("not_found/404 app")
 	t.do(ctx, call{Method: http.MethodGet, Path: session, App: made.UID, Secret: made.Secret}).wantError("not_found/404 app")
+	t.eventually(ctx, "the session of the deleted app goes on", func() bool { return peer.State() != webrtc.PeerConnectionStateConnected })
 }
 
 func accountNames(ctx context.Context, t *T) {
@@ -216,7 +230,11 @@ func accountPath(ctx context.Context, t *T) {
 		{Path: "/conformance/none", Root: true, Unlisted: true},
 	} {
 		c.Method = http.MethodGet
-		t.account(ctx, c).wantError("7003/404 account")
+		x := t.account(ctx, c)
+		x.wantError("7003/404 account")
+		if want := "Could not route to " + x.path + ", perhaps your object identifier is invalid?"; len(x.Body.Errors) > 0 && x.Body.Errors[0].Message != want {
+			t.Errorf("%s: the message is %q, want %q", x.path, x.Body.Errors[0].Message, want)
+		}
 	}
 	for _, c := range everyAccountCall() {
 		c.Account, c.Malformed = strings.Repeat("1", 33), "an account id has at most 32 characters"
@@ -232,6 +250,9 @@ func accountMethod(ctx context.Context, t *T) {
 		for _, method := range methods {
 			x := t.account(ctx, accountCall{Method: method, Path: path, Unlisted: true})
 			x.wantError("7001/405 account")
+			if want := "Method " + method + " not available for that URI."; len(x.Body.Errors) > 0 && x.Body.Errors[0].Message != want {
+				t.Errorf("%s: the message is %q, want %q", path, x.Body.Errors[0].Message, want)
+			}
 			if allowed := x.Header.Get("Access-Control-Allow-Origin"); allowed != "" {
 				t.Errorf("%s %s: pages of %s may call", method, path, allowed)
 			}

@@ -108,7 +108,7 @@ func adapterCases() []Case {
 		},
 		{
 			ID: "adapters/codec", Sentence: "A track that cannot be converted to the output codec fails.",
-			Section: "5.1, 10 Q43", Mark: Inferred, EmulatorOnly: true, Operations: ops, Needs: []Need{Endpoints}, Codes: []string{"track_error adapter"},
+			Section: "5.1, 5.3, 10 Q43", Mark: Inferred, EmulatorOnly: true, Operations: ops, Needs: []Need{Endpoints}, Codes: []string{"track_error adapter"},
 			Run: adaptersCodec,
 		},
 	}
@@ -220,13 +220,15 @@ func adaptersPartial(ctx context.Context, t *T) {
 
 func adaptersCodec(ctx context.Context, t *T) {
 	e := t.endpoint()
-	pub, _ := t.publish(ctx, sfutest.Config{}, mic(), cam(), named{"phone", sfutest.Track{Codec: sfutest.PCMU}})
-	_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"), remote(pub.ID, "cam"), remote(pub.ID, "phone"))
-	for i, name := range []string{"mic", "cam", "phone"} {
+	pub, _ := t.publish(ctx, sfutest.Config{}, mic(), cam(), named{"phone", sfutest.Track{Codec: sfutest.PCMU}},
+		named{"film", sfutest.Track{Codec: sfutest.AV1}})
+	_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"), remote(pub.ID, "cam"), remote(pub.ID, "phone"), remote(pub.ID, "film"))
+	for i, name := range []string{"mic", "cam", "phone", "film"} {
 		t.flows(ctx, name, subs[i], 5)
 	}
 	for _, item := range []adapterItem{
 		egressItem(pub.ID, "mic", e.url, "jpeg"), egressItem(pub.ID, "cam", e.url, "pcm"), egressItem(pub.ID, "phone", e.url, "pcm"),
+		egressItem(pub.ID, "film", e.url, "jpeg"),
 	} {
 		t.newAdapters(ctx, item).want(http.StatusServiceUnavailable).wantItemError(0, "track_error adapter")
 	}

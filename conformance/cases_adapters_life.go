@@ -112,7 +112,10 @@ func adaptersWindow(ctx context.Context, t *T) {
 	calls := len(e.called())
 	_ = s.conn.CloseNow()
 	t.eventually(ctx, "the endpoint is called again", func() bool { return len(e.called()) > calls })
-	t.passUntil(ctx, "the adapter is closed", 16*time.Second, func() bool {
+	t.pass(ctx, 10*time.Second)
+	calls = len(e.called())
+	t.eventually(ctx, "the endpoint is called after 10 s", func() bool { return len(e.called()) > calls })
+	t.passUntil(ctx, "the adapter is closed", 6*time.Second, func() bool {
 		x := t.closeAdapters(ctx, made.AdapterID).want(http.StatusOK)
 		return x.item(0).BytesProcessed == nil // closed before
 	})

@@ -26,7 +26,7 @@ func adapterMediaCases() []Case {
 	return []Case{
 		{
 			ID: "adapters/pcm-out", Sentence: "An Opus track arrives as stereo PCM of 48 kHz, frame by frame, numbered, with the tones on their channels.",
-			Section: "5.3", Mark: Doc, Operations: ops, Needs: needs, Run: adaptersPCMOut,
+			Section: "5.1, 5.3", Mark: Doc, Operations: ops, Needs: needs, Run: adaptersPCMOut,
 		},
 		{
 			ID: "adapters/pcm-in", Sentence: "An utterance that is sent at once is heard in real time, whole, with the tones on their channels, between silence.",
@@ -49,8 +49,10 @@ func (t *T) opusTones() named {
 func adaptersPCMOut(ctx context.Context, t *T) {
 	e := t.endpoint()
 	pub, _ := t.publish(ctx, sfutest.Config{}, t.opusTones())
-	item := t.adapter(ctx, egressItem(pub.ID, "mic", e.url, "pcm"))
-	if item.TrackName != "mic" || item.Endpoint != e.url || !sessionIDs.MatchString(item.AdapterID) {
+	asked := egressItem(pub.ID, "mic", e.url, "pcm")
+	asked.Mode, asked.InputCodec = "buffer", "opus" // not looked at
+	item := t.adapter(ctx, asked)
+	if item.TrackName != "mic" || item.Endpoint != e.url || !sessionIDs.MatchString(item.AdapterID) || item.SessionID != "" {
 		t.Errorf("the item is %+v", item)
 	}
 	s := e.socket(ctx)
@@ -61,6 +63,9 @@ func adaptersPCMOut(ctx context.Context, t *T) {
 		samples := len(p.payload) / 4
 		if len(p.payload)%4 != 0 || samples == 0 {
 			t.Fatalf("message %d has %d bytes", i, len(p.payload))
+		}
+		if t.target.Emulator && samples != sfutest.FrameSamples {
+			t.Errorf("message %d has %d samples a channel, want a frame of 20 ms", i, samples)
 		}
 		if i > 0 && (p.sequence != last.sequence+1 || p.timestamp != last.timestamp+uint32(len(last.payload)/4)) {
 			t.Fatalf("message %d is %d at %d, after %d at %d", i, p.sequence, p.timestamp, last.sequence, last.timestamp)

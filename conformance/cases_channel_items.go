@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
 func channelItemCases() []Case {
@@ -46,6 +47,7 @@ func channelItemsNew(ctx context.Context, t *T) {
 
 	y := sub.postChannels(ctx, remoteChannel(pub.ID, "none"), remoteChannel(pub.ID, "chat").replying(true), remoteChannel(pub.ID, "input"),
 		remoteChannel(pub.ID, "chat")).want(http.StatusOK)
+	t.between(y, 0, 3*time.Second)
 	y.wantChannelError(0, "not_found_track_error channel").
 		wantChannelFields(0, "location", "dataChannelName", "sessionId", "errorCode", "errorDescription")
 	y.wantChannelFields(1, "location", "dataChannelName", "sessionId", "id", "canReply")

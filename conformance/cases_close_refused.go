@@ -27,7 +27,7 @@ func closeRefusedCases() []Case {
 			Section: "1.6", Mark: Inferred, Codes: []string{"invalid_params/406 offer expected"}, Run: closeWithAnswer,
 		},
 		{
-			ID: "close/bad-sdp", Sentence: "A close with an SDP that cannot be used is a top-level 400, whatever became of the tracks.",
+			ID: "close/bad-sdp", Sentence: "A close with an SDP that cannot be used is a top-level 400, and the tracks are closed all the same.",
 			Section: "1.6", Mark: Doc, Run: closeBadSDP, Codes: []string{
 				rowUnparsable, rowLineEnd, rowNoUfrag,
 			},
@@ -85,6 +85,9 @@ func closeBadSDP(ctx context.Context, t *T) {
 		}
 		return c
 	})
+	if state := pub.state(ctx); state.item(0).Status != "active" || state.item(1).Status != "inactive" {
+		t.Errorf("GET lists %+v", state.Body.Tracks)
+	}
 	_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"))
 	t.flows(ctx, "mic", subs[0], 5)
 }

@@ -52,9 +52,8 @@ func (c *client) add(ctx context.Context, tracks ...named) ([]*sfutest.Publisher
 // checkFound checks an item that autoDiscover made, and gives its name.
 func (x *exchange) checkFound(index int, mid, kind string) string {
 	got := x.item(index)
-	if got.Mid != mid || got.TrackName == "" || got.ErrorCode != "" || got.Kind != "" && got.Kind != kind ||
-		got.Location != "" && got.Location != "local" {
-		x.t.Errorf("%s: item %d is %+v, want one for mid %s of kind %s", x, index, got, mid, kind)
+	if got.Mid != mid || got.TrackName == "" || got.ErrorCode != "" || got.Kind != kind || got.Location != "local" {
+		x.t.Errorf("%s: item %d is %+v, want a local one for mid %s of kind %s", x, index, got, mid, kind)
 	}
 	return got.TrackName
 }

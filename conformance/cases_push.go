@@ -20,7 +20,7 @@ func pushCases() []Case {
 			Section: "3.1, 3.2", Mark: Recorded, Run: pushAnswer,
 		},
 		{
-			ID: "push/mids", Sentence: "The client's mids are authoritative, numbers or not.",
+			ID: "push/mids", Sentence: "The client's mids are authoritative, numbers or not; the SFU's own come after the highest number.",
 			Section: "2.2", Mark: Doc, Run: pushMids,
 		},
 		{
@@ -97,6 +97,11 @@ func pushMids(ctx context.Context, t *T) {
 	_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"), remote(pub.ID, "cam"))
 	t.flows(ctx, "mid 7", subs[0], 5)
 	t.flows(ctx, "mid abc", subs[1], 5)
+	back := pub.pull(ctx, remote(pub.ID, "mic"))
+	if back[0].Mid() != "8" {
+		t.Errorf("beside the client's mids 7 and abc the SFU chose %q, want 8", back[0].Mid())
+	}
+	t.flows(ctx, "the SFU's mid", back[0], 5)
 }
 
 func pushSecond(ctx context.Context, t *T) {

@@ -59,7 +59,8 @@ func pushWrongMid(ctx context.Context, t *T) {
 	pub := t.client(ctx, sfutest.Config{})
 	body, _ := pub.prepare(ctx, mic(), cam())
 	body.Tracks = slices.Insert(body.Tracks, 1, local("9", "ghost"))
-	x := pub.postTracks(ctx, body).want(http.StatusOK).wantItemError(1, "track_error")
+	x := pub.postTracks(ctx, body).want(http.StatusOK).wantItemError(1, "track_error").
+		wantItemFields(0, "mid", "trackName").wantItemFields(1, "mid", "trackName", "errorCode", "errorDescription")
 	if len(x.Body.Tracks) != 3 || x.item(0).Mid != "0" || x.item(1).Mid != "" || x.item(1).TrackName != "ghost" || x.item(2).Mid != "1" {
 		t.Errorf("items %+v", x.Body.Tracks)
 	}

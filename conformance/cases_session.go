@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/callsemu/callsemu/sfu/sfutest"
 )
@@ -40,7 +41,7 @@ func sessionCases() []Case {
 			Section: "1.7, 2.2", Mark: Inferred, EmulatorOnly: true, Codes: []string{"session_error/410"}, Run: sessionUnknown,
 		},
 		{
-			ID: "session/closed-page", Sentence: "A session whose client closed its PeerConnection is soon 410, and its tracks are not found.",
+			ID: "session/closed-page", Sentence: "A session whose client closed its PeerConnection is soon 410; who pulls its tracks gets silence, and later they are not found.",
 			Section: "1.3, 1.7, 2.3", Mark: Inferred, Codes: []string{"session_error/410", "not_found_track_error"}, Run: sessionClosedPage,
 		},
 		{
@@ -133,8 +134,14 @@ func sessionUnknown(ctx context.Context, t *T) {
 
 func sessionClosedPage(ctx context.Context, t *T) {
 	pub, _ := t.publish(ctx, sfutest.Config{}, mic())
+	watching, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"))
+	t.flows(ctx, "mic", subs[0], 5)
 	t.Must(pub.Peer.Close())
-	t.eventually(ctx, "the session lives on", func() bool { return pub.state(ctx).Status == http.StatusGone })
+	if !t.happens(ctx, 15*time.Second, func() bool { return pub.state(ctx).Status == http.StatusGone }) { // not only after the 30 s of a loss
+		t.Fatalf("the session lives on")
+	}
+	t.quiet(ctx, "the track of the closed page", subs[0])
+	watching.state(ctx).want(http.StatusOK)
 	pub.state(ctx).wantError("session_error/410")
 	pub.put(ctx, "/tracks/close", closeBody{mids("0"), nil, true}).wantError("session_error/410")
 	sub := t.client(ctx, sfutest.Config{})

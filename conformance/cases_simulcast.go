@@ -19,7 +19,7 @@ func simulcastCases() []Case {
 			Section: "3.1, 3.3", Mark: Doc, Run: simulcastAnswer,
 		},
 		{
-			ID: "simulcast/plain", Sentence: "A pull without a choice gives one steady layer, and so does an empty preferredRid.",
+			ID: "simulcast/plain", Sentence: "A pull without a choice gives one steady layer, for which none stands in; so does an empty preferredRid.",
 			Section: "3.3, 3.5", Mark: Seen, Run: simulcastPlain,
 		},
 		{
@@ -154,6 +154,18 @@ func simulcastPlain(ctx context.Context, t *T) {
 		if len(got.Streams) != 1 || got.KeyFrames == 0 {
 			t.Errorf("choice %+v gives %+v", choice, got)
 		}
+		sent := pub.layer(pub.rid(got.Streams[0]))
+		sent.SetSilent(true)
+		t.quiet(ctx, "the layer that was sent, stopped", subs[0])
+		other := pub.layers[(slices.Index(pub.layers, sent)+1)%len(pub.layers)]
+		later := other.Stats().Frames + 75 // three seconds, in which another layer would have come
+		_, err = other.Wait(ctx, func(s sfutest.PublisherStats) bool { return s.Frames >= later })
+		t.Must(err)
+		if now := subs[0].Stats(); len(now.Switches) != 0 {
+			t.Errorf("choice %+v: another layer stood in: %+v", choice, now.Switches)
+		}
+		sent.SetSilent(false)
+		pub.comesFrom(ctx, subs[0], sent.RID())
 	}
 }
 
