@@ -19,7 +19,7 @@ func adapterRuleCases() []Case {
 			Section: "5.1", Mark: Doc, Operations: ops, Needs: needs, Run: adaptersRepeated,
 		},
 		{
-			ID: "adapters/framing", Sentence: "Of what an endpoint sends unknown fields and text are ignored, pings are answered; mode and the fields of egress are not looked at.",
+			ID: "adapters/framing", Sentence: "Of what an endpoint sends all but the payload, and text, is ignored, pings are answered; mode and the fields of egress are not looked at.",
 			Section: "5.1, 5.3", Mark: Inferred, Operations: ops, Needs: needs, Run: adaptersFraming,
 		},
 		{
@@ -77,6 +77,10 @@ func adaptersFraming(ctx context.Context, t *T) {
 			payload = append(payload, byte(sample), byte(uint16(sample)>>8))
 		}
 		var b []byte
+		b = protowire.AppendTag(b, 1, protowire.VarintType) // of the payload's neighbours none is read
+		b = protowire.AppendVarint(b, 7)
+		b = protowire.AppendTag(b, 2, protowire.VarintType)
+		b = protowire.AppendVarint(b, uint64(len(tone)-from))
 		b = protowire.AppendTag(b, 3, protowire.BytesType)
 		b = protowire.AppendBytes(b, []byte("field 3 does not exist"))
 		b = protowire.AppendTag(b, 5, protowire.BytesType)

@@ -178,7 +178,11 @@ func deliverAckLate(ctx context.Context, t *T) {
 	acked := t.dataClient(ctx).allocate(ctx, remoteChannel(pub.ID, "chat").gated())
 	t.Must(acked.SendText("ack"))
 	t.linked(ctx, "the acknowledged subscriber", publisher, acked)
-	t.pass(ctx, 31*time.Second)
+	tardy := t.dataClient(ctx).allocate(ctx, remoteChannel(pub.ID, "chat").gated())
+	t.pass(ctx, 20*time.Second) // within the 30 s, and not within the 15 s of older documents
+	t.Must(tardy.SendText("ack"))
+	t.linked(ctx, "the subscriber that took its time", publisher, tardy)
+	t.pass(ctx, 11*time.Second)
 	t.closes(ctx, "the silent subscription", gated)
 	silent.showsChannels(ctx, "remote 1 chat inactive")
 	t.linked(ctx, "the acknowledged subscriber, afterwards", publisher, acked)

@@ -121,6 +121,7 @@ func lifeLost(ctx context.Context, t *T) {
 	t.flows(ctx, "mic", subs[0], 5)
 	pub.Peer.Vanish()
 	t.quiet(ctx, "mic", subs[0])
+	t.passOfSilence(ctx, 20*time.Second)
 	pub.state(ctx).want(http.StatusOK)
 	t.passUntil(ctx, "the session lives on", 31*time.Second, func() bool { return pub.gone(ctx) })
 	pub.wantGone(ctx)
@@ -178,6 +179,11 @@ func lifeSilentTrack(ctx context.Context, t *T) {
 		t.flows(ctx, "before", s, 5)
 	}
 	publishers[0].SetSilent(true)
+	t.quiet(ctx, "mic", subs[0])
+	t.passOfSilence(ctx, 20*time.Second)
+	if pub.status(ctx, "mic") != "active" {
+		t.Errorf("mic was collected after 20 s")
+	}
 	pub.micCollected(ctx)
 	if pub.status(ctx, "cam") != "active" {
 		t.Errorf("the sending track was collected as well")

@@ -134,6 +134,7 @@ func renegotiateOverlap(ctx context.Context, t *T) {
 	sub.postTracks(ctx, body).wantError("invalid_session_description/406 overlap")
 	sub.put(ctx, "/tracks/close", closeBody{mids("0"), body.SessionDescription, false}).
 		wantError("invalid_session_description/406 overlap")
+	sub.establish(ctx, establishBody{DataChannel: serverEvents()}).wantError("invalid_session_description/406 overlap")
 	sub.state(ctx).want(http.StatusOK)
 	t.flows(ctx, "mic meanwhile", subs[0], 5)
 	sub.put(ctx, "/tracks/close", closeBody{mids("0"), nil, true}).want(http.StatusOK)

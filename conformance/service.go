@@ -23,6 +23,16 @@ func (t *T) pass(ctx context.Context, d time.Duration) {
 	t.control(ctx, http.MethodPost, "/_emu/clock", map[string]string{"advance": d.String()})
 }
 
+// passOfSilence is pass for what has fallen silent. Where the clock is advanced the silence must have lasted a while in real time, so
+// that the service takes the advance for a part of it.
+func (t *T) passOfSilence(ctx context.Context, d time.Duration) {
+	if slices.Contains(t.target.Has, MovableClock) {
+		over := time.Now().Add(4 * time.Second)
+		t.eventually(ctx, "the silence", func() bool { return time.Now().After(over) })
+	}
+	t.pass(ctx, d)
+}
+
 // control calls the target's control zone, which must do as it is told.
 func (t *T) control(ctx context.Context, method, path string, body any) {
 	encoded := t.encode(body)
