@@ -17,10 +17,10 @@
 // # Coverage
 //
 // A [Coverage] collects what cases that passed really sent and saw; those that observe judge nothing and do not count. TestCoverage
-// fails for what openapi.yaml has and no case brings about:
-// an operation, a status, an error code, a field or a value in a request that succeeds. Errors that only trouble of the service
-// makes are made by rules for faults (cases_faults.go). [Fields] lists every field of every request; each row is a case that
-// tries six faults of the field. testdata/rules.tsv names the cases of each row and each point of docs/contract.md.
+// fails for what openapi.yaml has and no case brings about: an operation, a status, an error code, a field or a value in a request
+// that succeeds. Errors that only trouble of the service makes are made by rules for faults (cases_faults.go). [Fields] lists every
+// field of every request; each row is a case that tries six faults of the field. testdata/rules.tsv names the cases of each row and
+// each point of docs/contract.md, and of each cell of the table 2.2; one of them names the section in Case.Section.
 //
 // # Ownership
 //
