@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -135,6 +136,68 @@ func TestAnOutputIsReplacedInOneStep(t *testing.T) {
 		}
 	}
 	if err := output("/dev/null").check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAFileThatCannotBeReplacedIsOverwritten: with a file that is mounted by itself the new one cannot take its place, or not even be made
+// beside it.
+func TestAFileThatCannotBeReplacedIsOverwritten(t *testing.T) {
+	for name, hinder := range map[string]func(t *testing.T, dir string) output{
+		"no rename": func(t *testing.T, _ string) output {
+			old := rename
+			rename = func(from, to string) error {
+				return &os.LinkError{Op: "rename", Old: from, New: to, Err: syscall.EBUSY}
+			}
+			t.Cleanup(func() { rename = old })
+			return "file"
+		},
+		"no part": func(t *testing.T, dir string) output {
+			if err := os.Mkdir(filepath.Join(dir, filepath.Base(output("file").part())), 0o700); err != nil { // as a directory that takes no file would, even of root
+				t.Fatal(err)
+			}
+			return "file"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := output(filepath.Join(dir, string(hinder(t, dir))))
+			before := filesIn(t, dir)
+			text := func(s string) func(io.Writer) error {
+				return func(w io.Writer) error {
+					_, err := io.WriteString(w, s)
+					return err
+				}
+			}
+			if err := file.write(text("new")); err == nil || !strings.Contains(err.Error(), string(file)+": cannot be written: ") || strings.Contains(err.Error(), ".part") || filesIn(t, dir) != before {
+				t.Errorf("where nothing was: %v, %s", err, filesIn(t, dir))
+			}
+			write(t, string(file), "old and longer")
+			broken := errors.New("broken")
+			if err := file.write(func(w io.Writer) error { _ = text("half")(w); return broken }); !errors.Is(err, broken) || fileText(t, string(file)) != "old and longer" {
+				t.Errorf("%v: %q", err, fileText(t, string(file)))
+			}
+			if err := errors.Join(file.check(), file.write(text("new"))); err != nil || fileText(t, string(file)) != "new" {
+				t.Errorf("%v: %q", err, fileText(t, string(file)))
+			}
+		})
+	}
+}
+
+// full is a file on a full disk.
+type full struct{ written int }
+
+func (f *full) Write(b []byte) (int, error) {
+	f.written = len(b) / 2
+	return f.written, &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+}
+
+func (*full) Truncate(int64) error { return nil }
+func (*full) Close() error         { return nil }
+
+func TestAHalfOverwrittenFileIsNamed(t *testing.T) {
+	err := output("r.json").overwrite(&full{}, []byte("new"))
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "r.json: cannot be written: ") || !strings.Contains(err.Error(), "overwritten in part") {
 		t.Error(err)
 	}
 }
