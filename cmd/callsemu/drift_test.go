@@ -194,6 +194,15 @@ func driftNamesPlanted(t *testing.T, got result) {
 	}
 }
 
+// TestSettingsComeBehindTheSubCommand: before it they are those of the default one, which nobody can guess from kong's words.
+func TestSettingsComeBehindTheSubCommand(t *testing.T) {
+	got := inThisProcess(t, "conformance", "--run=^session/new$", "drift", "--from=none.json")
+	const want = "callsemu: flag --run stands before drift, and settings come behind it; write it like callsemu conformance drift --run PATTERN --from FILE\n"
+	if got.status != 1 || got.stdout != "" || got.stderr != want {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestRecordsThatCannotBeRead(t *testing.T) {
 	for _, args := range [][]string{{"--compare=none.json"}, {"drift", "--from=none.json"}, {"--compare=drift_test.go"}, {"drift", "--from=drift_test.go"}, {"--record=none/x.json"}} {
 		flag, name, _ := strings.Cut(args[len(args)-1], "=")

@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		return fail(stderr, fmt.Errorf("%w; callsemu --help lists the settings", err))
+		return fail(stderr, advised(err))
 	}
 	switch err := command.Run(); {
 	case errors.Is(err, errNotPassed), errors.Is(err, errUnhealthy): // and the summary has said why
@@ -50,6 +50,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		return fail(stderr, err)
 	}
 	return 0
+}
+
+// advised is an error of the parser with what to do about it. Before a sub-command kong takes settings for those of the default one.
+func advised(err error) error {
+	if settings, rest, found := strings.Cut(err.Error(), " applies to the default command "); found {
+		if _, command, found := strings.Cut(rest, ", not "); found {
+			command = strings.Trim(command, `"`)
+			return fmt.Errorf("%s stands before %s, and settings come behind it; write it like callsemu conformance %s --run PATTERN --from FILE", settings, command, command)
+		}
+	}
+	return fmt.Errorf("%w; callsemu --help lists the settings", err)
 }
 
 // fail writes an error as one line and returns the exit status.
