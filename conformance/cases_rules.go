@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pion/stun/v4"
@@ -39,28 +40,33 @@ func ruleCases() []Case {
 	}
 }
 
-// besides sends a call that waits, and gives a function that waits for its status. It must not be a call that the schema refuses.
+// besides sends a call that waits, and gives a function that waits for its status. It must not be a call that the schema refuses. The
+// exchange is recorded when that function is called, or at the end of the case.
 func (t *T) besides(ctx context.Context, c call) (status func() int) {
-	request, err := t.request(ctx, c, t.encode(c.Body))
+	ctx, cancel := context.WithCancel(ctx)
+	body := t.encode(c.Body)
+	request, err := t.request(ctx, c, body)
 	t.Must(err)
+	t.Must(t.queue(ctx, request))
 	type outcome struct {
-		status int
-		err    error
+		answered
+		err error
 	}
-	done := make(chan outcome, 1)
+	begun, done := time.Now(), make(chan outcome, 1)
 	go func() {
-		response, err := t.http.Do(request)
-		if err != nil {
-			done <- outcome{err: err}
-			return
-		}
-		_ = response.Body.Close()
-		done <- outcome{status: response.StatusCode}
+		a, err := t.exchange(request)
+		a.elapsed = time.Since(begun)
+		done <- outcome{a, err}
 	}()
-	return func() int {
+	finish := sync.OnceValues(func() (int, error) {
 		got := <-done
-		t.Must(got.err)
-		return got.status
+		return t.keep(request, body, begun, got.answered, got.err).status, got.err
+	})
+	t.Cleanup(func() { cancel(); _, _ = finish() })
+	return func() int {
+		status, err := finish()
+		t.Must(err)
+		return status
 	}
 }
 

@@ -50,14 +50,22 @@ type answered struct {
 
 // send sends a request, which has the body, when the pace lets it, and records the exchange.
 func (t *T) send(request *http.Request, body []byte) (answered, error) {
-	if err := t.queue(request.Context(), request); err != nil {
+	if err := t.turn(request); err != nil {
 		return answered{}, err
+	}
+	return t.sendNow(request, body)
+}
+
+// turn waits until the request may go, and tells whoever waits for that.
+func (t *T) turn(request *http.Request) error {
+	if err := t.queue(request.Context(), request); err != nil {
+		return err
 	}
 	if goes := t.goes; goes != nil {
 		t.goes = nil
 		goes()
 	}
-	return t.sendNow(request, body)
+	return nil
 }
 
 // sendNow is send for a request that has had its turn.
@@ -65,6 +73,11 @@ func (t *T) sendNow(request *http.Request, body []byte) (answered, error) {
 	begun := time.Now()
 	a, err := t.exchange(request)
 	a.elapsed = time.Since(begun)
+	return t.keep(request, body, begun, a, err), err
+}
+
+// keep records an exchange, which began then; err is why it has no answer. It gives the answer with what is shown of it.
+func (t *T) keep(request *http.Request, body []byte, begun time.Time, a answered, err error) answered {
 	t.mask.learnFrom(a.raw)
 	t.made.note(request, a)
 	a.shown = t.made.shown(request, a)
@@ -83,7 +96,7 @@ func (t *T) sendNow(request *http.Request, body []byte) (answered, error) {
 		step.Poll, step.Try = t.polls, t.tries
 	}
 	t.steps = append(t.steps, step)
-	return a, err
+	return a
 }
 
 func (t *T) exchange(request *http.Request) (a answered, err error) {
