@@ -34,9 +34,9 @@ func (t *T) seeAdapters(ctx context.Context, name string, items ...adapterItem) 
 	t.Cleanup(func() {
 		for _, item := range x.Body.Tracks {
 			if item.AdapterID != "" {
-				ending, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+				ending, cancel := context.WithTimeout(context.Background(), tidyQueue+tidyCall)
 				defer cancel()
-				_, _ = t.ask(ending, call{Method: http.MethodPost, Path: "/adapters/websocket/close", Body: closeAdaptersBody{[]closeAdapterItem{{item.AdapterID}}}})
+				_, _ = t.ask(ending, tidyCall, call{Method: http.MethodPost, Path: "/adapters/websocket/close", Body: closeAdaptersBody{[]closeAdapterItem{{item.AdapterID}}}})
 			}
 		}
 	})

@@ -49,7 +49,7 @@ func openDeletedApp(ctx context.Context, t *T) {
 	t.eventually(ctx, "the new app has a session", func() bool { // a new app may be unknown for a while (contract 8)
 		if session = x.Body.SessionID; session == "" {
 			var err error
-			x, err = t.ask(ctx, create)
+			x, err = t.ask(ctx, answerLimit, create)
 			t.Must(err)
 		}
 		return session != ""

@@ -45,11 +45,9 @@ func (t *T) see(ctx context.Context, name string, c call) *exchange {
 	return t.seeWithin(ctx, name, answerLimit, c)
 }
 
-// seeWithin is see with another limit.
+// seeWithin is see with another limit, which begins when the request has had its turn.
 func (t *T) seeWithin(ctx context.Context, name string, limit time.Duration, c call) *exchange {
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	x, err := t.ask(limited, c)
+	x, err := t.ask(ctx, limit, c)
 	switch {
 	case err == nil:
 		x.observeAs(name)
@@ -67,14 +65,19 @@ func (t *T) seeWithin(ctx context.Context, name string, limit time.Duration, c c
 	return &exchange{t: t, call: c, Header: http.Header{}}
 }
 
-// ask sends a call and checks nothing.
-func (t *T) ask(ctx context.Context, c call) (*exchange, error) {
+// ask sends a call, which must be answered within the limit once it has had its turn, and checks nothing.
+func (t *T) ask(ctx context.Context, limit time.Duration, c call) (*exchange, error) {
 	body := t.encode(c.Body)
 	request, err := t.request(ctx, c, body)
 	if err != nil {
 		return nil, err
 	}
-	a, err := t.send(request, body)
+	if err := t.turn(request); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	a, err := t.sendNow(request.WithContext(ctx), body)
 	if err != nil {
 		return nil, err
 	}

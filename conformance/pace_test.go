@@ -53,6 +53,44 @@ func TestThePaceCountsAgainstNothing(t *testing.T) {
 	})
 }
 
+// TestThePaceCountsAgainstNoLimit: what an observing case has no answer to, it has asked, and waited for as long as it says.
+func TestThePaceCountsAgainstNoLimit(t *testing.T) {
+	schema := loadSchema(t)
+	for name, silent := range map[string]bool{"a service that answers": false, "one that does not": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				service := roundTripper(func(r *http.Request) (*http.Response, error) {
+					if silent {
+						<-r.Context().Done()
+						return nil, r.Context().Err()
+					}
+					return answering(func(*http.Request) (int, string) { return http.StatusGone, "{}" }).RoundTrip(r)
+				})
+				target := conformance.Paced(conformance.Target{BaseURL: "http://service", AppID: "app", Secret: "secret", Schema: schema, HTTP: &http.Client{Transport: service}}, 20*time.Second)
+				result := conformance.Run(t.Context(), caseByID(t, "open/Q3-unknown-session"), target)
+				statuses := 0
+				for _, o := range result.Observations {
+					if !strings.HasSuffix(o.Name, ": status") {
+						continue
+					}
+					statuses++
+					if want := map[bool]string{false: "410", true: "no answer within 8s"}[silent]; o.Value != want {
+						t.Errorf("%s: %s, want %s", o.Name, o.Value, want)
+					}
+				}
+				for _, s := range result.Steps {
+					if x := s.Exchange; x != nil && x.Elapsed != map[bool]time.Duration{false: 0, true: 8 * time.Second}[silent] {
+						t.Errorf("%s %s took %s", x.Method, x.URL, x.Elapsed)
+					}
+				}
+				if statuses == 0 {
+					t.Error("nothing was asked")
+				}
+			})
+		})
+	}
+}
+
 // TestADeadlineEndsWithoutThePace: what is no wait for the pace counts, before it and after it.
 func TestADeadlineEndsWithoutThePace(t *testing.T) {
 	schema := loadSchema(t)
