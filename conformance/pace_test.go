@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,6 +113,40 @@ func TestADeadlineEndsWithoutThePace(t *testing.T) {
 			t.Errorf("%d calls, %q", calls, result.Failures)
 		}
 	})
+}
+
+// TestNoCallGoesPastPaceAndRecord runs the case that has a call wait beside others.
+func TestNoCallGoesPastPaceAndRecord(t *testing.T) {
+	t.Parallel()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	var mu sync.Mutex
+	var calls []time.Time
+	target := conformance.Paced(probed(t, ofItself(t)), 400*time.Millisecond)
+	target.HTTP = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		mu.Lock()
+		calls = append(calls, time.Now())
+		mu.Unlock()
+		return transport.RoundTrip(r)
+	})}
+	result := conformance.Run(t.Context(), caseByID(t, "session/read-beside"), target)
+	if !result.Passed() {
+		t.Errorf("%q", result.Failures)
+	}
+	recorded := 0
+	for _, s := range result.Steps {
+		if s.Exchange != nil {
+			recorded++
+		}
+	}
+	if len(calls) < 15 || recorded != len(calls) {
+		t.Errorf("%d calls, %d of them recorded", len(calls), recorded)
+	}
+	for i := 1; i < len(calls); i++ {
+		if gap := calls[i].Sub(calls[i-1]); gap < 200*time.Millisecond {
+			t.Errorf("call %d came %s after the one before", i, gap)
+		}
+	}
 }
 
 // TestTimersBeginWithTheirRequest runs the cases that do something a second after a request went, where each request waits longer than that.
