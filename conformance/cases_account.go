@@ -70,8 +70,8 @@ func accountCases() []Case {
 	}
 }
 
-// accountName is the body of a call that makes or renames. Names begin with "conformance" wherever the name is not what the case is about,
-// so that what the suite has made can be told from the rest of an account.
+// accountName is the body of a call that makes or renames. Every name begins with "conformance", so that what the suite has made can be told
+// from the rest of an account.
 type accountName struct {
 	Name string `json:"name"`
 }

@@ -71,7 +71,7 @@ func unknownOf(kind string, good any) any {
 	return "unknown"
 }
 
-// longer is a value beyond the longest. An SDP gets more lines, a URL a longer query, a list more of the same.
+// longer is a value beyond the longest, which begins like the good one: names of apps and TURN keys tell whose they are. An SDP gets more lines, a URL a longer query, a list more of the same.
 func (r FieldRow) longer(good any) any {
 	switch {
 	case r.Type == number:
@@ -81,7 +81,7 @@ func (r FieldRow) longer(good any) any {
 	case strings.HasSuffix(r.Path, ".sdp"):
 		return good.(string) + strings.Repeat("a=x-pad:0123456789abcdef\r\n", 4096)
 	case r.Longest > 0:
-		return strings.Repeat("x", r.Longest+1)
+		return good.(string) + strings.Repeat("x", r.Longest+1-len(good.(string)))
 	case strings.HasSuffix(r.Path, ".endpoint"):
 		return good.(string) + strings.Repeat("x", 2048)
 	}

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -105,14 +106,36 @@ func TestNothingIsLeftInAnAccount(t *testing.T) {
 			if s.Tidy && s.Exchange.Method != http.MethodDelete {
 				t.Errorf("%s: closes what is left by %s", o.Case.ID, s.Exchange)
 			}
-			if x := s.Exchange; x != nil && x.Method == http.MethodPost && strings.Contains(x.Request.Body, `"name":"`) &&
-				!strings.Contains(x.Request.Body, `"name":"conformance`) && !strings.HasPrefix(o.Case.ID, "fields/") && !strings.Contains(x.Request.Body, `"name":""`) {
-				t.Errorf("%s: a name that nobody knows: %s", o.Case.ID, x.Request.Body)
-			}
 		}
 	}
 	if tidied < 12 {
 		t.Errorf("only %d calls close what was left", tidied)
+	}
+}
+
+// TestNamesInAnAccountTellWhoseTheyAre: each one that any case gives to an app or a TURN key, whatever becomes of the call.
+func TestNamesInAnAccountTellWhoseTheyAre(t *testing.T) {
+	target := probed(t, ofItself(t))
+	cases := slices.DeleteFunc(conformance.Cases(), func(c conformance.Case) bool { return !slices.Contains(c.Needs, conformance.AccountAPI) })
+	names, long := 0, 0
+	for _, o := range (conformance.Suite{Target: target, Cases: cases}).Run(t.Context(), func(conformance.Event) {}).Outcomes {
+		for _, s := range o.Result.Steps {
+			var body struct{ Name string }
+			x := s.Exchange
+			if x == nil || !strings.HasPrefix(x.URL, "/client/v4/") || json.Unmarshal([]byte(x.Request.Body), &body) != nil || body.Name == "" {
+				continue // it gives none, or none that is a text
+			}
+			names++
+			if len(body.Name) > 1024 {
+				long++
+			}
+			if !strings.HasPrefix(body.Name, "conformance") {
+				t.Errorf("%s: %s %s gives the name %.40s", o.Case.ID, x.Method, x.URL, body.Name)
+			}
+		}
+	}
+	if names < 40 || long < 4 {
+		t.Errorf("only %d names, and %d that are too long", names, long)
 	}
 }
 
