@@ -17,7 +17,7 @@ import (
 // Probe finds out what the target is: an emulator or not, open to unknown apps or not, with a clock to move or not, with
 // media over TCP or not, whether its TURN key issues credentials, whether its account API can be used, and whether adapters
 // find an endpoint.
-// It makes one session, and one app with a session in an emulator's dev mode.
+// It makes one session, one TURN credential that it revokes, and one app with a session in an emulator's dev mode.
 func Probe(ctx context.Context, target Target) (Target, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
 	stranger := root + "/v1/apps/" + strings.Repeat("7", 32) + "/sessions/new"
@@ -134,12 +134,29 @@ func probeTURN(ctx context.Context, target Target) (Target, error) {
 		if err != nil {
 			return target, err
 		}
+		if err := revokeProbed(ctx, target, url, body); err != nil {
+			return target, err
+		}
 		target.Has = append(target.Has, TURN)
 		if strings.Contains(string(body), `"turns:`) {
 			target.Has = append(target.Has, TURNOverTLS)
 		}
 	}
 	return target, nil
+}
+
+// revokeProbed takes the credential of the answer back.
+func revokeProbed(ctx context.Context, target Target, issuedBy string, answer []byte) error {
+	for _, found := range secretFields.FindAllSubmatch(answer, -1) {
+		if string(found[1]) != "username" {
+			continue
+		}
+		revoke := strings.TrimSuffix(issuedBy, "generate-ice-servers") + string(found[2]) + "/revoke"
+		if _, _, _, err := askAs(ctx, target, target.TURNKeyToken, http.MethodPost, revoke); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // probeAccount finds out whether the account API can be used. An emulator that is open to unknown apps is open to unknown
