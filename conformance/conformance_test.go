@@ -72,7 +72,10 @@ type configuration struct {
 	https bool
 	route conformance.Route
 	needs []conformance.Need // cases that need one of these are chosen as well
-	fails map[string]string  // the cases that cannot pass there, by id, with the reason
+	// service: behind a stand-in for the real service, whose cases are those that show how the suite behaves there.
+	service []string
+	only    conformance.Need  // cases that do not need it are left out
+	fails   map[string]string // the cases that cannot pass there, by id, with the reason
 }
 
 // Why cases cannot pass.
@@ -85,10 +88,7 @@ const (
 
 // configurations are all but dev mode over HTTP, which TestContract is about.
 var configurations = map[string]configuration{
-	"real": {edit: func(c *emulator.Config) {
-		c.Mode = realMode
-		c.Accounts = map[string]string{"first": canary + "-first", "other": canary + "-other"}
-	}, needs: []conformance.Need{conformance.SeededApps, conformance.AccountAPI}},
+	"real": {edit: editReal, needs: []conformance.Need{conformance.SeededApps, conformance.AccountAPI}},
 	"strict": {edit: func(c *emulator.Config) {
 		c.Mode = strictMode
 		c.Accounts = map[string]string{"first": canary + "-first"} // another one than the app's secret
@@ -101,9 +101,21 @@ var configurations = map[string]configuration{
 		"push/candidates":      "a peer with active TCP alone has no candidate for its offer",
 		"unoffered/thirdparty": udpChecks, "flow/9-relay": udpChecks,
 	}},
+	"service": {edit: editReal, service: []string{
+		"auth/secret", "http/cors", "http/chunked", "http/path", "session/read-beside", "push/second", "pull/batch", "close/forced", "discover/new",
+		"delivery/fan-out", "delivery/ack-late", "flow/10-video-room", "wait/push", "hostile/requests", "hostile/vanished",
+		"turn/list", "turn/object", "turn/revoke", "account/app", "field/createApp/name",
+	}},
+	"service with endpoints": {service: []string{"adapters/pcm-out", "adapters/handshake", "adapters/repeated"}, only: conformance.Endpoints},
 	"turn": {route: conformance.OverTURN, fails: map[string]string{
 		"push/candidates": "a peer behind a relay always has its candidate in its offer",
 	}},
+}
+
+// editReal seeds two accounts besides. Their tokens are none of an app's.
+func editReal(c *emulator.Config) {
+	c.Mode = realMode
+	c.Accounts = map[string]string{"first": canary + "-first", "other": canary + "-other"}
 }
 
 // chosen are the cases that run in every configuration. With -all, all do.
@@ -124,6 +136,11 @@ func TestConfigurations(t *testing.T) {
 
 func testConfiguration(t *testing.T, name string) {
 	configuration := configurations[name]
+	cases := slices.DeleteFunc(conformance.Cases(), func(c conformance.Case) bool { return !configuration.runs(c) })
+	if configuration.service != nil {
+		testService(t, configuration, cases)
+		return
+	}
 	edit := configuration.edit
 	if edit == nil {
 		edit = func(*emulator.Config) {}
@@ -144,15 +161,66 @@ func testConfiguration(t *testing.T, name string) {
 	if name == "real" && (!slices.Contains(target.Has, conformance.SeededApps) || !slices.Contains(target.Has, conformance.TwoAccounts)) {
 		t.Fatalf("the emulator in real mode is taken for %+v", target)
 	}
-	runIn(t, target, inIt, slices.DeleteFunc(conformance.Cases(), func(c conformance.Case) bool { return !configuration.runs(c) }))
+	runIn(t, target, inIt, cases)
+}
+
+// testService runs the cases as at the real service, and looks at what that has seen of the guest.
+func testService(t *testing.T, configuration configuration, cases []conformance.Case) {
+	edit := configuration.edit
+	if edit == nil {
+		edit = func(*emulator.Config) {}
+	}
+	target, service := behindStandIn(t, inProcess(t, edit))
+	if configuration.only == conformance.Endpoints {
+		at := freeAddress(t)
+		target.Endpoint = conformance.Endpoint{URL: "ws://" + at, Listen: at}
+	} else {
+		target.OtherAccountToken = canary + "-other"
+	}
+	target = probed(t, target)
+	if target.Emulator || slices.Contains(target.Has, conformance.MovableClock) || slices.Contains(target.Has, conformance.Explanations) {
+		t.Fatalf("the stand-in is taken for %+v", target)
+	}
+	probes, ran := len(service.calls), 0
+	conformance.Suite{Target: target, Cases: cases}.Run(t.Context(), func(e conformance.Event) { // as the command does, long waits beside the rest
+		if e.Status == "" {
+			return
+		}
+		ran++
+		t.Run(e.Case.ID, func(t *testing.T) {
+			checkObservations(t, e.Case, e.Result)
+			wantPassed(t, e.Case, e.Result)
+			service.wantClosed(t, e.Result)
+		})
+	})
+	if !*all && ran != len(configuration.service) {
+		t.Errorf("%d cases ran, %d are chosen", ran, len(configuration.service))
+	}
+	service.wantTidy(t)
+	service.wantPace(t, probes)
+}
+
+// freeAddress is one of this machine's where nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer free.Close()
+	return free.Addr().String()
 }
 
 // runs says whether the case is to run in the configuration.
 func (c configuration) runs(one conformance.Case) bool {
-	if _, fails := c.fails[one.ID]; fails {
+	if _, fails := c.fails[one.ID]; fails || c.only != "" && !slices.Contains(one.Needs, c.only) {
 		return false
 	}
-	return *all || slices.Contains(chosen, one.ID) || slices.ContainsFunc(one.Needs, func(n conformance.Need) bool { return slices.Contains(c.needs, n) })
+	few := chosen
+	if c.service != nil {
+		few = c.service
+	}
+	return *all || slices.Contains(few, one.ID) || slices.ContainsFunc(one.Needs, func(n conformance.Need) bool { return slices.Contains(c.needs, n) })
 }
 
 func TestChosenCasesExist(t *testing.T) {
@@ -163,6 +231,11 @@ func TestChosenCasesExist(t *testing.T) {
 		caseByID(t, id)
 	}
 	for name, configuration := range configurations {
+		for _, id := range configuration.service {
+			if caseByID(t, id).EmulatorOnly {
+				t.Errorf("%s: the chosen case %s is for emulators only", name, id)
+			}
+		}
 		for id := range configuration.fails {
 			if caseByID(t, id); slices.Contains(chosen, id) {
 				t.Errorf("%s: the chosen case %s fails there", name, id)
@@ -205,13 +278,18 @@ func runIn(t *testing.T, target conformance.Target, own func(*testing.T) conform
 			if own != nil {
 				checkObservations(t, p.Case, result)
 			}
-			if result.Passed() {
-				return
-			}
-			t.Errorf("%s [contract %s, %s]\n%s\nlog:\n%s", p.Case.Sentence, p.Case.Section, p.Case.Mark,
-				strings.Join(result.Failures, "\n"), strings.Join(result.Log(), "\n"))
+			wantPassed(t, p.Case, result)
 		})
 	}
+}
+
+func wantPassed(t *testing.T, c conformance.Case, result conformance.Result) {
+	t.Helper()
+	if result.Passed() {
+		return
+	}
+	t.Errorf("%s [contract %s, %s]\n%s\nlog:\n%s", c.Sentence, c.Section, c.Mark,
+		strings.Join(result.Failures, "\n"), strings.Join(result.Log(), "\n"))
 }
 
 // checkObservations: at an emulator every observing case gets to its end, and sees something under names of their own.
@@ -309,12 +387,7 @@ func TestNothingIsLeftAtAService(t *testing.T) {
 
 // TestEndpointsShareOneAddress: where one address leads to the suite, a case with several endpoints has them all there.
 func TestEndpointsShareOneAddress(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := free.Addr().String()
-	_ = free.Close()
+	at := freeAddress(t)
 	target := probed(t, inProcess(t, func(*emulator.Config) {}))
 	target.Endpoint = conformance.Endpoint{URL: "ws://" + at, Listen: at}
 	for _, id := range []string{"adapters/handshake", "fault/closeAdapters-partly"} {
