@@ -46,7 +46,7 @@ func Changes() []Change { return append([]Change(nil), changes...) }
 var (
 	changeAdapterReconnect = Change{"adapter-reconnect", "2026-05-29", "the socket of an egress adapter is made anew when it is lost",
 		"contract 5.4", nil}
-	changeAdapterRetry = Change{"adapter-retry", "2026-09-30", "that is tried for 15 s instead of 5 s", "contract 5.4, 12", nil}
+	changeAdapterRetry = Change{"adapter-retry", "2026-09-30", "the lost socket of an egress adapter is made anew for 15 s instead of 5 s", "contract 5.4, 12", nil}
 	changeAdapterClose = Change{"adapter-close", "2026-09-30", "closing an adapter that is closed succeeds", "contract 5.2, 12", nil}
 	// changeAdapterSession: what is known of the beta's answers bears no date of its own.
 	changeAdapterSession = Change{"adapter-session", "2026-09-30", "results of remote adapters have no sessionId", "contract 5.1", nil}
