@@ -18,6 +18,9 @@ import (
 // accountsPrefix is the path of Cloudflare's v4 API, of which the emulator has the account's apps and TURN keys.
 const accountsPrefix = "/client/v4/"
 
+// accountsBase is what the paths of contract 8 have in common.
+const accountsBase = accountsPrefix + "accounts/{accountId}/calls/"
+
 // accountIDs are what can be an account id in a path: at most 32 characters (contract 8).
 var accountIDs = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 
@@ -67,7 +70,7 @@ var accountPaths = map[account.Kind]string{account.App: "apps", account.TURNKey:
 func (a *accountAPI) handler() http.Handler {
 	router := newRouter()
 	for kind, name := range accountPaths {
-		base := accountsPrefix + "accounts/{accountId}/calls/" + name
+		base := accountsBase + name
 		for _, r := range a.routes() {
 			path := base
 			if r.one {

@@ -3,7 +3,6 @@ package emulator
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -70,35 +69,4 @@ func encodeHeader(text string, most int) string {
 		}
 	}
 	return b.String()
-}
-
-// icePassword finds what an SDP error may quote of an SDP and must not show.
-var icePassword = regexp.MustCompile(`(?i)(ice-pwd:)[A-Za-z0-9+/]+`)
-
-// turnUsername finds usernames of TURN credentials, which stand in the path of a revocation.
-var turnUsername = regexp.MustCompile(`g0[0-9a-f]{62}`)
-
-// shortestSecret: a shorter token stands in too many words to be hidden, and protects nothing.
-const shortestSecret = 6
-
-// hideSecrets takes the caller's token, ICE passwords and TURN usernames out of a text that quotes the request.
-func hideSecrets(text, token string) string {
-	if len(token) >= shortestSecret {
-		text = strings.ReplaceAll(text, token, "***")
-	}
-	text = turnUsername.ReplaceAllString(text, "***")
-	return icePassword.ReplaceAllString(text, "${1}***")
-}
-
-// words are what can be a secret of an app, a key or an account in a path.
-var words = regexp.MustCompile(`[^/?&=\s"',;]+`)
-
-// hide takes out of a text what no log line and no header may have: what hideSecrets does, and any secret that somebody else has.
-func (c *call) hide(text string) string {
-	return words.ReplaceAllStringFunc(hideSecrets(text, c.token), func(word string) string {
-		if len(word) >= shortestSecret && c.front.accounts.IsSecret(word) {
-			return "***"
-		}
-		return word
-	})
 }

@@ -91,8 +91,8 @@ func New(cfg Config) *Store {
 		cfg.Now = time.Now
 	}
 	s := &Store{accounts: cfg.Accounts, anyAccount: cfg.AnyAccount, secrets: map[string]int{}}
-	for _, token := range cfg.Accounts {
-		s.secrets[token]++
+	for id, token := range cfg.Accounts {
+		s.countSecret(id, token, 1)
 	}
 	s.now = func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) }
 	for kind, seeds := range map[Kind]map[string]string{App: cfg.Apps, TURNKey: cfg.TURNKeys} {
@@ -102,7 +102,7 @@ func New(cfg Config) *Store {
 			now := s.now()
 			l.items[id] = &item{Item: Item{ID: id, Created: now, Modified: now}, secret: secret}
 			l.order = append(l.order, id)
-			s.secrets[secret]++
+			s.countSecret(id, secret, 1)
 		}
 		slices.Sort(l.order)
 	}
@@ -149,6 +149,16 @@ func (s *Store) Check(kind Kind, id, token string) Standing {
 		return Deleted
 	}
 	return Unknown
+}
+
+// countSecret notes that one more, or one less, has a secret. What is its owner's id as well is none. Needs Store.mu.
+func (s *Store) countSecret(id, secret string, n int) {
+	if secret == id {
+		return
+	}
+	if s.secrets[secret] += n; s.secrets[secret] == 0 {
+		delete(s.secrets, secret)
+	}
 }
 
 // IsSecret says whether a word is the secret of an item or the token of an account, so that it can be kept out of logs wherever a
@@ -203,7 +213,7 @@ func (s *Store) Create(kind Kind, account, name string) (made Item, secret strin
 	}
 	l.items[made.ID] = &item{Item: made, account: account, secret: secret}
 	l.order = append(l.order, made.ID)
-	s.secrets[secret]++
+	s.countSecret(made.ID, secret, 1)
 	return made, secret, nil
 }
 
@@ -244,9 +254,7 @@ func (s *Store) Delete(kind Kind, account, id string) (Item, bool) {
 		return Item{}, false
 	}
 	delete(l.items, id)
-	if s.secrets[found.secret]--; s.secrets[found.secret] == 0 {
-		delete(s.secrets, found.secret)
-	}
+	s.countSecret(id, found.secret, -1)
 	l.order = slices.DeleteFunc(l.order, func(other string) bool { return other == id })
 	l.deleted[found.ID] = true
 	l.graves = append(l.graves, found.ID)

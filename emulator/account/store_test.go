@@ -34,6 +34,26 @@ func TestWhoMayManageAnAccount(t *testing.T) {
 	}
 }
 
+func TestWhatIsASecret(t *testing.T) {
+	s := New(Config{Accounts: map[string]string{"a": "token-a", "b": "b"}, Apps: map[string]string{"one": "shared", "two": "two"},
+		TURNKeys: map[string]string{"key": "shared"}})
+	is := func(want bool, words ...string) {
+		t.Helper()
+		for _, w := range words {
+			if s.IsSecret(w) != want {
+				t.Errorf("%q is a secret: %t", w, !want)
+			}
+		}
+	}
+	is(true, "token-a", "shared")
+	is(false, "a", "b", "one", "two", "key") // ids, though some are their own secrets
+	s.Delete(App, "a", "one")
+	is(true, "shared")
+	s.Delete(TURNKey, "a", "key")
+	s.Delete(App, "a", "two")
+	is(false, "shared", "two")
+}
+
 func TestLifeOfAnItem(t *testing.T) {
 	for _, kind := range []Kind{App, TURNKey} {
 		now := time.Date(2026, 11, 1, 2, 3, 4, 5999, time.FixedZone("", 3600))
