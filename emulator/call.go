@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -277,19 +278,23 @@ func (c *call) path() string {
 	return hideSecrets(c.hide(c.request.URL.Path), mux.Vars(c.request)["username"])
 }
 
-// log writes the call's one line, and one for each failed item. No header is in it, and so no secret.
+// log writes the call's one line, and one for each failed item; both are warnings where anything was refused. No header is in them, and
+// so no secret.
 func (c *call) log(status int, refused *wire.Error, why []string) {
 	ctx := context.WithoutCancel(c.request.Context())
-	attrs := []slog.Attr{
-		slog.String("method", c.request.Method),
-		slog.String("path", c.path()),
-		slog.Int("status", status),
-		slog.Duration("took", time.Since(c.began).Round(time.Microsecond)),
-		slog.String("session", c.hide(c.sessionID)),
+	about := []slog.Attr{slog.String("method", c.request.Method), slog.String("path", c.path())}
+	if c.sessionID != "" {
+		about = append(about, slog.String("session", c.hide(c.sessionID)))
 	}
+	attrs := append(slices.Clone(about),
+		slog.Int("status", status),
+		slog.String("took", time.Since(c.began).Round(time.Microsecond).String()), // with its unit in JSON, too
+	)
 	level := slog.LevelInfo
-	if refused != nil {
+	if status >= http.StatusBadRequest || len(why) > 0 {
 		level = slog.LevelWarn
+	}
+	if refused != nil {
 		attrs = append(attrs, slog.String("code", refused.Code), slog.String("why", why[0]))
 		if refused.Problem == wire.Internal && c.request.Context().Err() == nil {
 			level = slog.LevelError
@@ -300,6 +305,6 @@ func (c *call) log(status int, refused *wire.Error, why []string) {
 		return
 	}
 	for _, w := range why {
-		c.front.log.LogAttrs(ctx, slog.LevelWarn, "item failed", slog.String("session", c.hide(c.sessionID)), slog.String("why", w))
+		c.front.log.LogAttrs(ctx, slog.LevelWarn, "item failed", append(slices.Clone(about), slog.String("why", w))...)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -366,14 +368,15 @@ func TestEveryCallIsOneLogLineWithoutSecrets(t *testing.T) {
 		{"level": "INFO", "method": "POST", "path": "/v1/apps/shop/sessions/new", "status": 201.0, "session": id},
 		{"level": "INFO", "method": "GET", "path": "/v1/apps/shop/sessions/" + id, "status": 200.0, "session": id},
 		{"level": "WARN", "method": "GET", "path": "/v1/apps/shop/sessions/none", "status": 410.0, "session": "none", "code": "session_error"},
-		{"level": "WARN", "method": "POST", "path": "/v1/apps/shop/sessions/new", "status": 401.0, "session": "", "code": "unauthorized"},
+		{"level": "WARN", "method": "POST", "path": "/v1/apps/shop/sessions/new", "status": 401.0, "session": nil, "code": "unauthorized"},
 	} {
 		for key, value := range want {
-			if lines[i][key] != value {
+			if got, found := lines[i][key]; got != value || found != (value != nil) {
 				t.Errorf("line %d: %s is %v, want %v", i, key, lines[i][key], value)
 			}
 		}
-		if took, _ := lines[i]["took"].(float64); took <= 0 {
+		text, _ := lines[i]["took"].(string)
+		if took, err := time.ParseDuration(text); err != nil || took <= 0 {
 			t.Errorf("line %d: took is %v", i, lines[i]["took"])
 		}
 		if why, _ := lines[i]["why"].(string); (why == "") != (want["level"] == "INFO") {
@@ -447,15 +450,45 @@ func TestFailedItemsAreExplainedInHeaderAndLogButNotInTheBody(t *testing.T) {
 	if got := a.header.Get("Access-Control-Expose-Headers"); got != "X-Emu-Explain" {
 		t.Errorf("exposes %q", got)
 	}
-	var logged []any
-	for line := range bytes.Lines(r.log.Bytes()) {
-		var fields map[string]any
-		if json.Unmarshal(line, &fields) == nil && fields["msg"] == "item failed" {
-			logged = append(logged, fields["why"])
+	logged := r.warned()
+	if len(logged) != 3 || logged[0]["msg"] != "api" || logged[0]["status"] != 200.0 {
+		t.Fatalf("logged %v", logged)
+	}
+	for i, why := range []string{want[0], "TRK-3: silent for 8,2 s – wait"} {
+		line := logged[i+1]
+		delete(line, "time")
+		if want := map[string]any{"level": "WARN", "msg": "item failed", "method": "GET", "path": "/v1/apps/shop/test", "why": why}; !maps.Equal(line, want) {
+			t.Errorf("logged %v, want %v", line, want)
 		}
 	}
-	if len(logged) != 2 || logged[0] != want[0] {
-		t.Errorf("logged %q", logged)
+}
+
+// warned returns what a log at the level warn has.
+func (r *rig) warned() (list []map[string]any) {
+	for line := range bytes.Lines(r.log.Bytes()) {
+		var fields map[string]any
+		if err := json.Unmarshal(line, &fields); err != nil {
+			r.t.Fatalf("log line %q: %v", line, err)
+		}
+		if fields["level"] == "WARN" || fields["level"] == "ERROR" {
+			list = append(list, fields)
+		}
+	}
+	return list
+}
+
+func TestCallsWhoseItemsAllFailAreWarnedAbout(t *testing.T) {
+	r := newRig(t)
+	const path = "/v1/apps/shop/adapters/websocket/new"
+	a := r.do("POST", path, strings.NewReader(`{"tracks":[{"location":"remote","sessionId":"none","trackName":"cam","outputCodec":"pcm","endpoint":"wss://192.0.2.1/"}]}`), bearerOK)
+	if a.status != 503 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	mustWaitFor(t, "two lines", func() bool { return len(r.warned()) == 2 })
+	for _, line := range r.warned() {
+		if _, found := line["session"]; line["method"] != "POST" || line["path"] != path || found {
+			t.Errorf("logged %v", line)
+		}
 	}
 }
 
