@@ -60,15 +60,28 @@ func newFront(e *Emulator) http.Handler {
 	root := newRouter()
 	root.Path("/healthz").Methods(http.MethodGet).HandlerFunc(healthz)
 	root.Path("/readyz").Methods(http.MethodGet).HandlerFunc(e.readyz)
+	zone, slash, besides := newZone(e).handler(), "the control zone begins with /_emu/, with a slash at the end", "GET /_emu/ lists what else there is"
 	if e.cfg.HideEmu {
-		root.PathPrefix(zonePrefix).Handler(f.unknown("the /_emu/ zone is switched off; start without --emu off"))
-	} else {
-		root.PathPrefix(zonePrefix).Handler(newZone(e).handler())
+		slash = "the /_emu/ zone is switched off; start without --emu off"
+		zone, besides = f.unknown(slash), slash
 	}
+	root.PathPrefix(zonePrefix).Handler(zone)
+	root.Path(strings.TrimSuffix(zonePrefix, "/")).Handler(f.cors(f.unknown(slash)))
+	root.Path("/").Handler(f.cors(f.unknown("this is callsemu, whose API begins with /v1/apps/{appId}/; the README tells the first steps; " + besides)))
 	root.PathPrefix(accountsPrefix).Handler((&accountAPI{front: f, store: e.accounts, registry: e.registry, turn: e.credentials}).handler())
 	root.PathPrefix("/v1/turn/").Handler(f.cors((&credentialAPI{front: f, emulator: e}).handler()))
+	for prefix, explain := range strayed {
+		root.PathPrefix(prefix).Handler(f.cors(f.unknown(explain)))
+	}
 	root.PathPrefix("/").Handler(f.cors(f.api(routes(e.registry))))
 	return drained(root)
+}
+
+// strayed are beginnings of paths that are nearly right, and what is meant.
+var strayed = map[string]string{
+	"/turn/":     "TURN is there with /v1 alone: /v1/turn/keys/{keyId}/...",
+	"/accounts/": "the account API begins with " + accountsBase,
+	"/client/":   "the account API begins with " + accountsBase,
 }
 
 // newRouter keeps paths as they are: cleaning would answer a POST with a redirect, which loses its body.
@@ -92,7 +105,8 @@ func (f *front) api(table []route) http.Handler {
 		router.PathPrefix(prefix + "/").Handler(f.handler(refusing(wire.Refuse(wire.RouteNotFound,
 			"the API has no such path; watch for a trailing or a double slash"))))
 	}
-	router.NotFoundHandler = f.unknown("API paths begin with /v1/apps/{appId}/ or /apps/{appId}/; check the base URL")
+	router.NotFoundHandler = f.unknown("API paths begin with /v1/apps/{appId}/ or /apps/{appId}/, those of TURN with /v1/turn/keys/{keyId}/, " +
+		"those of accounts with " + accountsBase + "; check the base URL")
 	return router
 }
 

@@ -523,6 +523,34 @@ func explains(t *testing.T, mode session.Mode, want bool) {
 	}
 }
 
+func TestPathsThatAreNoneSayWhatFits(t *testing.T) {
+	for _, emu := range []bool{true, false} {
+		t.Run(fmt.Sprintf("zone=%t", emu), func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.Mode, c.HideEmu = session.ModeDev, !emu })
+			zone, root := "with a slash at the end", "the README tells the first steps; GET /_emu/ lists"
+			if !emu {
+				zone, root = "switched off", "switched off"
+			}
+			for path, says := range map[string]string{
+				"/":                                      root,
+				"/_emu":                                  zone,
+				"/turn/keys/my-key/credentials/generate": "/v1/turn/keys/{keyId}/...",
+				"/v1/turn/key/my-key/credentials/generate":  "/v1/turn/keys/{keyId}/",
+				"/accounts/a/calls/apps":                    "/client/v4/accounts/{accountId}/calls/",
+				"/client/accounts/a/calls/apps":             "/client/v4/accounts/{accountId}/calls/",
+				"/v1/sessions/new":                          "/v1/apps/{appId}/ or /apps/{appId}/, those of TURN with /v1/turn/keys/{keyId}/, those of accounts with /client/v4/",
+				"/v1/v1/apps/my-app/sessions/new":           "check the base URL",
+				"/v1/client/v4/accounts/my-acc/calls/apps/": "check the base URL",
+			} {
+				a := r.do("GET", path, nil, "Origin: https://app.example", bearerOK)
+				if a.status != 404 || a.code() != "not_found" || !strings.Contains(a.header.Get(explainHeader), says) {
+					t.Errorf("%s: %d %s explained by %q", path, a.status, a.body, a.header.Get(explainHeader))
+				}
+			}
+		})
+	}
+}
+
 func TestThirdPartyIsReadFromTheQuery(t *testing.T) {
 	r := newRig(t)
 	for query, want := range map[string]bool{
