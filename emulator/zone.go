@@ -37,31 +37,67 @@ func newZone(e *Emulator) *zone {
 	return z
 }
 
-// control is one call of the zone.
+// control is one call of the zone. Its summary is that of emu.yaml.
 type control struct {
-	method string
-	path   string // below zonePrefix
-	serve  func(r *http.Request) (body any, err error)
+	method  string
+	path    string // below zonePrefix
+	summary string
+	serve   func(r *http.Request) (body any, err error)
 }
 
-// controls is the whole zone but for its files.
+// controls is the whole zone but for its documents.
 func (z *zone) controls() []control {
 	return []control{
-		{http.MethodGet, "state", z.getState},
-		{http.MethodPost, "reset", z.reset},
-		{http.MethodGet, "clock", z.getClock},
-		{http.MethodPost, "clock", z.setClock},
-		{http.MethodGet, "settings", z.getSettings},
-		{http.MethodPut, "settings", z.putSettings},
-		{http.MethodGet, "faults", z.getFaults},
-		{http.MethodPost, "faults", z.addFault},
-		{http.MethodDelete, "faults", z.clearFaults},
-		{http.MethodDelete, "faults/{id}", z.removeFault},
+		{http.MethodGet, "", "This list", z.getIndex},
+		{http.MethodGet, "state", "Everything that the emulator knows at this moment", z.getState},
+		{http.MethodPost, "reset", "Close every session and adapter of one app, or of all", z.reset},
+		{http.MethodGet, "clock", "What the clock of the rules shows", z.getClock},
+		{http.MethodPost, "clock", "Freeze the clock, let it run, or advance it", z.setClock},
+		{http.MethodGet, "settings", "What may change at run time, with its present value", z.getSettings},
+		{http.MethodPut, "settings", "Change some settings", z.putSettings},
+		{http.MethodGet, "faults", "The rules by which calls fail on purpose", z.getFaults},
+		{http.MethodPost, "faults", "Make calls fail, wait, or publish silence", z.addFault},
+		{http.MethodDelete, "faults", "Forget every rule", z.clearFaults},
+		{http.MethodDelete, "faults/{id}", "Forget one rule", z.removeFault},
 	}
 }
 
-// files are documents about the emulator, by path.
-var files = map[string][]byte{"openapi.yaml": openapi.YAML, "emu.yaml": openapi.EmuYAML}
+// document is a file of the zone, which GET gives.
+type document struct {
+	path    string // below zonePrefix
+	summary string
+	serve   http.HandlerFunc
+}
+
+func (z *zone) documents() []document {
+	return []document{
+		{"emu.yaml", "This zone in OpenAPI: fields, defaults and examples of every call", serveYAML(openapi.EmuYAML)},
+		{"openapi.yaml", "The emulated API in OpenAPI", serveYAML(openapi.YAML)},
+		{"ca.pem", "The CA that a client has to trust for HTTPS", z.serveCA},
+	}
+}
+
+// indexAnswer is the answer of GET /_emu/.
+type indexAnswer struct {
+	Calls []indexEntry `json:"calls"`
+}
+
+type indexEntry struct {
+	Method  string `json:"method"`
+	Path    string `json:"path"`
+	Summary string `json:"summary"`
+}
+
+func (z *zone) getIndex(*http.Request) (any, error) {
+	var out indexAnswer
+	for _, c := range z.controls() {
+		out.Calls = append(out.Calls, indexEntry{c.method, zonePrefix + c.path, c.summary})
+	}
+	for _, d := range z.documents() {
+		out.Calls = append(out.Calls, indexEntry{http.MethodGet, zonePrefix + d.path, d.summary})
+	}
+	return out, nil
+}
 
 func (z *zone) handler() http.Handler {
 	router := newRouter()
@@ -70,17 +106,15 @@ func (z *zone) handler() http.Handler {
 		router.Path(zonePrefix + c.path).Methods(c.method).Handler(z.control(c))
 		methods[c.path] = append(methods[c.path], c.method)
 	}
-	for name, text := range files {
-		router.Path(zonePrefix + name).Methods(http.MethodGet).Handler(serveYAML(text))
-		methods[name] = []string{http.MethodGet}
+	for _, d := range z.documents() {
+		router.Path(zonePrefix + d.path).Methods(http.MethodGet).Handler(d.serve)
+		methods[d.path] = []string{http.MethodGet}
 	}
-	router.Path(zonePrefix + caFile).Methods(http.MethodGet).HandlerFunc(z.serveCA)
-	methods[caFile] = []string{http.MethodGet}
 	for path, allowed := range methods {
 		router.Path(zonePrefix + path).Handler(refuseMethod(allowed))
 	}
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		answerZone(w, nil, zoneError{http.StatusNotFound, "the zone has no such path; " + zonePrefix + "emu.yaml lists them"})
+		answerZone(w, nil, zoneError{http.StatusNotFound, "the zone has no such path; " + zonePrefix + " lists them, " + zonePrefix + "emu.yaml describes them"})
 	})
 	return z.guard(router)
 }
@@ -99,9 +133,6 @@ func (z *zone) control(c control) http.Handler {
 	})
 }
 
-// caFile is the zone's copy of the CA.
-const caFile = "ca.pem"
-
 // serveCA gives the CA to whoever wants to trust it. There is none where the certificate is the user's.
 func (z *zone) serveCA(w http.ResponseWriter, _ *http.Request) {
 	ca := z.emulator.CA()
@@ -113,11 +144,11 @@ func (z *zone) serveCA(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(ca)
 }
 
-func serveYAML(text []byte) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+func serveYAML(text []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(text)
-	})
+	}
 }
 
 func refuseMethod(allowed []string) http.Handler {

@@ -56,29 +56,44 @@ func (r *rig) refusedZone(method, path, body string, status int, parts ...string
 	}
 }
 
-func TestZoneFileListsEveryCallOfTheZone(t *testing.T) {
+// TestZoneListsItsCallsAsItsFileDoes compares the answer of /_emu/ with emu.yaml, and tries every call of GET.
+func TestZoneListsItsCallsAsItsFileDoes(t *testing.T) {
 	d, err := openapi.LoadEmu()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]bool{}
-	for _, c := range (&zone{}).controls() {
-		want[c.method+" "+zonePrefix+c.path] = true
+	r := newRig(t)
+	var index struct {
+		Calls []struct{ Method, Path, Summary string }
 	}
-	for name := range files {
-		want["GET "+zonePrefix+name] = true
+	r.zone("GET", "", "", 200, &index)
+	want := map[string]string{}
+	for _, c := range index.Calls {
+		want[c.Method+" "+c.Path] = c.Summary
+		if c.Method != "GET" {
+			continue
+		}
+		if a := r.do("GET", c.Path, nil); a.status != 200 {
+			t.Errorf("%s answers %d", c.Path, a.status)
+		}
 	}
-	want["GET "+zonePrefix+caFile] = true
 	for path, item := range d.Spec().Paths.Map() {
-		for method := range item.Operations() {
-			if !want[method+" "+path] {
-				t.Errorf("emu.yaml has %s %s, the zone does not", method, path)
+		for method, operation := range item.Operations() {
+			call := method + " " + path
+			if want[call] != operation.Summary {
+				t.Errorf("%s: the zone lists %q, emu.yaml has %q", call, want[call], operation.Summary)
 			}
-			delete(want, method+" "+path)
+			delete(want, call)
 		}
 	}
 	for call := range want {
 		t.Errorf("emu.yaml lacks %s", call)
+	}
+	if a := r.do("GET", "/_emu/nothing", nil); a.status != 404 || !strings.Contains(a.body, "/_emu/ lists them") {
+		t.Errorf("a path that is none: %d %s", a.status, a.body)
+	}
+	if a := r.do("POST", "/_emu/", nil); a.status != 405 || a.header.Get("Allow") != "GET" {
+		t.Errorf("POST: %d %v", a.status, a.header)
 	}
 }
 
