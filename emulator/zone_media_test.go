@@ -240,3 +240,44 @@ func TestStateShowsWhoPullsWhom(t *testing.T) {
 		}
 	}
 }
+
+// TestTimesOfTheStateAreOnOneClock moves the clock first, so that real time would lie an hour before everything that is made.
+func TestTimesOfTheStateAreOnOneClock(t *testing.T) {
+	r := newRig(t, withTURN, func(c *Config) { c.Mode = session.ModeReal })
+	r.zone("POST", "clock", `{"advance":"1h"}`, 200, nil)
+	id, _ := r.publish()
+	server := r.iceServers()[1]
+	r.relayed(server, server.URLs[0])
+	type times struct {
+		Now  time.Time
+		TURN struct{ Allocations []struct{ Since time.Time } }
+		Apps []struct {
+			Sessions []struct {
+				SessionID string
+				Created   time.Time
+				Peer      struct{ LastSeen time.Time }
+				Tracks    []struct {
+					Layers []struct{ LastPacket time.Time }
+				}
+			}
+		}
+	}
+	var state times
+	mustWaitFor(t, "a packet at the SFU", func() bool {
+		state = times{}
+		r.zone("GET", "state", "", 200, &state)
+		tracks := state.Apps[0].Sessions[0].Tracks
+		return len(tracks) == 1 && len(tracks[0].Layers) == 1 && !tracks[0].Layers[0].LastPacket.IsZero()
+	})
+	first := state.Apps[0].Sessions[0]
+	if first.SessionID != id {
+		t.Fatalf("state %+v", state)
+	}
+	for what, at := range map[string]time.Time{
+		"lastSeen": first.Peer.LastSeen, "lastPacket": first.Tracks[0].Layers[0].LastPacket, "since": state.TURN.Allocations[0].Since,
+	} { // values of one state are read one after another; since is cut to milliseconds
+		if at.Before(first.Created) || at.After(state.Now.Add(time.Second)) {
+			t.Errorf("%s %s is not between created %s and now %s", what, at, first.Created, state.Now)
+		}
+	}
+}

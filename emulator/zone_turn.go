@@ -1,6 +1,9 @@
 package emulator
 
-import "github.com/callsemu/callsemu/stunserver"
+import (
+	"github.com/callsemu/callsemu/emulator/clock"
+	"github.com/callsemu/callsemu/stunserver"
+)
 
 // turnState is what the state shows of TURN.
 type turnState struct {
@@ -23,7 +26,7 @@ type allocationState struct {
 	Client         string `json:"client"`
 	Transport      string `json:"transport"`
 	Relay          string `json:"relay"`
-	Since          string `json:"since"` // real time
+	Since          string `json:"since"`
 	Peers          int    `json:"peers"`
 	ToPeersBytes   uint64 `json:"toPeersBytes"`
 	FromPeersBytes uint64 `json:"fromPeersBytes"`
@@ -46,14 +49,14 @@ func (z *zone) turn() *turnState {
 		state.Refused = map[string]uint64{}
 	}
 	for _, a := range stats.Allocations {
-		state.Allocations = append(state.Allocations, describeAllocation(a))
+		state.Allocations = append(state.Allocations, describeAllocation(a, z.emulator.cfg.Clock))
 	}
 	return state
 }
 
-func describeAllocation(a stunserver.Allocation) allocationState {
+func describeAllocation(a stunserver.Allocation, on clock.Clock) allocationState {
 	return allocationState{
-		Client: a.Client.String(), Transport: a.Transport, Relay: a.Relay.String(), Since: a.Since.UTC().Format(timeFormat),
+		Client: a.Client.String(), Transport: a.Transport, Relay: a.Relay.String(), Since: on.At(a.Since).UTC().Format(timeFormat),
 		Peers: a.Peers, ToPeersBytes: a.SentBytes, FromPeersBytes: a.RecvBytes,
 	}
 }

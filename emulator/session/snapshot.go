@@ -5,13 +5,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/wire"
 	"github.com/callsemu/callsemu/sfu"
 )
 
-// RegistrySnapshot is the whole state at one moment, for /_emu/state. Lists are in the order of ids, or of coming into being.
+// RegistrySnapshot is the whole state at one moment, for /_emu/state. Lists are in the order of ids, or of coming into being. Every
+// time in it is one on the clock of the rules, also that of what happens in real time, such as the coming of a packet.
 type RegistrySnapshot struct {
-	Now      time.Time     `json:"now"` // on the clock of the rules
+	Now      time.Time     `json:"now"`
 	Contract string        `json:"contract"`
 	Apps     []AppSnapshot `json:"apps"`
 }
@@ -39,7 +41,7 @@ type Snapshot struct {
 	Timers     []TimerSnapshot    `json:"timers"`
 }
 
-// TransportSnapshot is what package sfu tells of a transport. LastSeen is real time, Estimate bits a second.
+// TransportSnapshot is what package sfu tells of a transport. Estimate is bits a second.
 type TransportSnapshot struct {
 	State    string     `json:"state"`
 	Protocol string     `json:"protocol,omitempty"`
@@ -79,7 +81,7 @@ type TrackSnapshot struct {
 	Bitrate   uint64          `json:"bitrate,omitempty"` // bits a second of payload
 }
 
-// LayerSnapshot is one incoming stream; Bitrate is bits a second, LastPacket real time.
+// LayerSnapshot is one incoming stream; Bitrate is bits a second.
 type LayerSnapshot struct {
 	RID        string     `json:"rid,omitempty"`
 	SSRC       uint32     `json:"ssrc"`
@@ -210,7 +212,7 @@ func (s *Session) snapshot(now time.Time, pulls map[publication][]PullSnapshot) 
 		Tracks: []TrackSnapshot{}, Channels: []ChannelSnapshot{}, Timers: []TimerSnapshot{},
 	}
 	if p := s.currentPeer(); p != nil {
-		out.Peer = transportSnapshot(p)
+		out.Peer = transportSnapshot(p, s.reg.clock)
 	}
 	s.mu.Lock()
 	if s.request.operation != "" {
@@ -218,7 +220,7 @@ func (s *Session) snapshot(now time.Time, pulls map[publication][]PullSnapshot) 
 	}
 	s.mu.Unlock()
 	for _, t := range s.list() {
-		out.Tracks = append(out.Tracks, t.snapshot(pulls))
+		out.Tracks = append(out.Tracks, t.snapshot(pulls, s.reg.clock))
 	}
 	for _, c := range s.listChannels() {
 		out.Channels = append(out.Channels, c.snapshot())
@@ -261,10 +263,10 @@ func (c *ChannelSnapshot) delivery(policy sfu.Policy, leg sfu.LegInfo) {
 	c.Sent, c.Queued, c.Buffered, c.Dropped = leg.Sent, leg.Queued, leg.Buffered, leg.Dropped
 }
 
-func transportSnapshot(p peer) *TransportSnapshot {
+func transportSnapshot(p peer, on clock.Clock) *TransportSnapshot {
 	info := p.Info()
 	out := &TransportSnapshot{
-		State: info.State.String(), Protocol: info.Protocol, LastSeen: unlessZero(info.LastSeen),
+		State: info.State.String(), Protocol: info.Protocol, LastSeen: shownAt(info.LastSeen, on),
 		Estimate: info.Estimate, Fixed: info.Fixed,
 	}
 	if info.Local.IsValid() {
@@ -276,14 +278,16 @@ func transportSnapshot(p peer) *TransportSnapshot {
 	return out
 }
 
-func unlessZero(t time.Time) *time.Time {
-	if t.IsZero() {
+// shownAt is what a clock showed at a moment of real time; nil for none.
+func shownAt(moment time.Time, on clock.Clock) *time.Time {
+	if moment.IsZero() {
 		return nil
 	}
-	return &t
+	shown := on.At(moment)
+	return &shown
 }
 
-func (t listed) snapshot(pulls map[publication][]PullSnapshot) TrackSnapshot {
+func (t listed) snapshot(pulls map[publication][]PullSnapshot, on clock.Clock) TrackSnapshot {
 	out := TrackSnapshot{
 		Location: wire.LocationLocal, Mid: t.mid, TrackName: t.name, Kind: string(t.source.Kind()),
 		Status: t.status(), Collected: t.life == lifeCollected,
@@ -300,7 +304,7 @@ func (t listed) snapshot(pulls map[publication][]PullSnapshot) TrackSnapshot {
 	}
 	out.Packets, out.PulledBy = info.Packets, pulls[t.source]
 	for _, l := range info.Layers {
-		out.Layers = append(out.Layers, LayerSnapshot{l.RID, l.SSRC, l.Bitrate, l.Packets, unlessZero(l.LastPacket), l.Alive})
+		out.Layers = append(out.Layers, LayerSnapshot{l.RID, l.SSRC, l.Bitrate, l.Packets, shownAt(l.LastPacket, on), l.Alive})
 	}
 	return out
 }
