@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -27,10 +28,12 @@ type zone struct {
 	emulator *Emulator
 	hosts    []string // accepted names besides the usual ones
 	log      *slog.Logger
+	rules    session.Rules    // at the start
+	offers   []netip.AddrPort // advertised at the start
 }
 
 func newZone(e *Emulator) *zone {
-	z := &zone{registry: e.registry, faults: e.faults, emulator: e, log: e.cfg.Logger}
+	z := &zone{registry: e.registry, faults: e.faults, emulator: e, log: e.cfg.Logger, rules: e.registry.Rules(), offers: e.offers}
 	for _, name := range slices.Concat(e.cfg.Hosts, e.cfg.TLSNames) {
 		z.hosts = append(z.hosts, strings.ToLower(strings.TrimSpace(name)))
 	}

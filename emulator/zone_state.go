@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/session"
@@ -58,15 +59,16 @@ type resetAnswer struct {
 	Faults int `json:"faults"` // rules that were forgotten
 }
 
-// reset closes every session, of one app where one is named, and forgets the rules for faults that go with it. Clock and
-// settings stay.
+// reset closes every session, of one app where one is named, and forgets the rules for faults that go with it. The clock stays, and so
+// do settings, which are everybody's, unless the body has them go back to those of the start.
 func (z *zone) reset(r *http.Request) (any, error) {
 	app, err := appOf(r)
 	if err != nil {
 		return nil, err
 	}
 	var in struct {
-		App string `json:"app"`
+		App      string `json:"app"`
+		Settings bool   `json:"settings"`
 	}
 	if err := decodeControl(r, &in, true); err != nil {
 		return nil, err
@@ -77,6 +79,9 @@ func (z *zone) reset(r *http.Request) (any, error) {
 	case in.App != "" && in.App != app:
 		return nil, refuseControl("the query says app %q, the body %q", app, in.App)
 	}
+	if in.Settings && app != "" {
+		return nil, refuseControl("settings are those of every app; leave app out, or settings")
+	}
 	var out resetAnswer
 	if app == "" {
 		out.Faults = z.faults.Clear()
@@ -84,13 +89,18 @@ func (z *zone) reset(r *http.Request) (any, error) {
 		out.Faults = z.faults.RemoveApp(app)
 	}
 	out.ResetReport = z.registry.Reset(app)
+	if in.Settings { // estimates have gone with their sessions
+		z.registry.SetRules(z.rules)
+		z.emulator.advertise(z.offers)
+	}
 	return out, nil
 }
 
 // clockAnswer is what the rules' clock shows.
 type clockAnswer struct {
-	Mode clock.Mode `json:"mode"`
-	Now  string     `json:"now"`
+	Mode  clock.Mode `json:"mode"`
+	Now   string     `json:"now"`
+	Ahead string     `json:"ahead"` // of real time, such as 31s; below zero when it was frozen for a while
 }
 
 func (z *zone) clockMode() clock.Mode {
@@ -101,7 +111,9 @@ func (z *zone) clockMode() clock.Mode {
 }
 
 func (z *zone) getClock(*http.Request) (any, error) {
-	return clockAnswer{z.clockMode(), z.emulator.cfg.Clock.Now().UTC().Format(timeFormat)}, nil
+	real := time.Now()
+	now := z.emulator.cfg.Clock.At(real)
+	return clockAnswer{z.clockMode(), now.UTC().Format(timeFormat), now.Sub(real).Round(time.Millisecond).String()}, nil
 }
 
 // timeFormat is RFC 3339 with milliseconds.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -197,8 +198,9 @@ func TestZoneReadsStrictly(t *testing.T) {
 }
 
 type clockOut struct {
-	Mode string
-	Now  time.Time
+	Ahead string
+	Mode  string
+	Now   time.Time
 }
 
 func TestFrozenClockMovesByAdvanceAlone(t *testing.T) {
@@ -214,6 +216,10 @@ func TestFrozenClockMovesByAdvanceAlone(t *testing.T) {
 	}
 	if got := moved.Now.Sub(frozen.Now); got != 90*time.Minute || !still.Now.Equal(moved.Now) {
 		t.Errorf("moved by %v, then to %v", got, still.Now)
+	}
+	ahead, err := time.ParseDuration(running.Ahead)
+	if err != nil || began.Ahead != "0s" || ahead > 90*time.Minute || ahead < 90*time.Minute-patience {
+		t.Errorf("ahead by %s, then by %s", began.Ahead, running.Ahead)
 	}
 }
 
@@ -328,6 +334,36 @@ func TestSettingsChangeAtRunTimeAllOrNone(t *testing.T) {
 	r.zone("PUT", "settings", `{"estimates":{"`+id+`":300000},"advertise":[]}`, 200, &after)
 	if after["max-tracks"] != 1.0 || fmt.Sprint(after["advertise"]) != "[]" {
 		t.Errorf("after refusals: %v", after)
+	}
+}
+
+func TestResetPutsSettingsBackToThoseOfTheStart(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Advertise = []string{"192.0.2.1:7"}
+		c.Rules.MaxTracks = 5
+		c.Rules.MaxBody = 128 << 20 // more than a setting may be
+	})
+	id := r.newSession()
+	var began, changed, after map[string]any
+	r.zone("GET", "settings", "", 200, &began)
+	r.zone("PUT", "settings", `{"max-tracks":1,"max-body":10000,"transport-wait":"10ms","advertise":[],"estimates":{"`+id+`":300000}}`, 200, &changed)
+	r.refusedZone("POST", "reset", `{"settings":true,"app":"shop"}`, 400, "those of every app")
+	r.refusedZone("POST", "reset?app=shop", `{"settings":true}`, 400, "those of every app")
+	r.zone("POST", "reset", `{"settings":false}`, 200, nil)
+	r.zone("GET", "settings", "", 200, &after)
+	changed["estimates"] = map[string]any{} // its session is gone
+	if !reflect.DeepEqual(after, changed) {
+		t.Errorf("after a reset without settings: %v, want %v", after, changed)
+	}
+	id = r.newSession()
+	r.zone("PUT", "settings", `{"estimates":{"`+id+`":300000}}`, 200, nil)
+	r.zone("POST", "reset", `{"settings":true}`, 200, nil)
+	r.zone("GET", "settings", "", 200, &after)
+	if !reflect.DeepEqual(after, began) {
+		t.Errorf("after a reset of settings: %v, want %v", after, began)
+	}
+	if got := r.e.Candidates()[0].Addr.String(); got != "192.0.2.1:7" {
+		t.Errorf("offers %s", got)
 	}
 }
 

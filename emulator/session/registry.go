@@ -152,6 +152,13 @@ func (r *Registry) SetRule(name, value string) error {
 	}
 }
 
+// SetRules changes all values at once, as SetRule does one. Zero fields get their defaults.
+func (r *Registry) SetRules(rules Rules) {
+	full := rules.WithDefaults()
+	r.rules.Store(&full)
+	r.nudge()
+}
+
 // FixEstimate sets the bandwidth towards a session's endpoint, in bits a second; 0 ends that. It holds for the session's
 // life, also from before its first exchange. An unknown session is ErrNoSession.
 func (r *Registry) FixEstimate(sessionID string, bitrate uint64) error {
