@@ -51,19 +51,36 @@ const (
 )
 
 // Operations are the names by which rules choose calls: every call of the API that can succeed.
-var Operations = slices.Concat([]string{"newSession", "getSession", newTracks, "updateTracks", "closeTracks", "renegotiate",
-	"establishDataChannels", newChannels, "updateDataChannels", "closeDataChannels", "newAdapters", "closeAdapters"},
-	credentialOperations, accountOperations)
+var Operations = slices.Concat(sessionOperations, adapterOperations, credentialOperations, accountOperations)
 
 var (
+	// sessionOperations are on a session, and so on an app.
+	sessionOperations = []string{"newSession", "getSession", newTracks, "updateTracks", "closeTracks", "renegotiate",
+		"establishDataChannels", newChannels, "updateDataChannels", "closeDataChannels"}
+	// adapterOperations are on an app alone.
+	adapterOperations = []string{"newAdapters", "closeAdapters"}
 	// credentialOperations issue and end TURN credentials (contract 7.3).
 	credentialOperations = []string{"generateIceServers", "generateCredentials", "revokeCredential"}
 	// accountOperations are those of the account API (contract 8), which has codes of its own.
-	accountOperations = slices.Concat([]string{"listApps", "createApp", "getApp", "updateApp", "deleteApp", "listTurnKeys", "createTurnKey"},
-		keyOperations)
+	accountOperations = slices.Concat([]string{"listApps", "createApp"}, appOperations, []string{"listTurnKeys", "createTurnKey"}, keyOperations)
+	// appOperations are those that name an app.
+	appOperations = []string{"getApp", "updateApp", "deleteApp"}
 	// keyOperations are those that name a TURN key.
 	keyOperations = []string{"getTurnKey", "updateTurnKey", "deleteTurnKey"}
 )
+
+// named is what the path of a call can name, the field of a rule that chooses by it, and the operations that have it.
+var named = []struct {
+	what  string
+	field string
+	of    func(Rule) string
+	by    []string
+}{
+	{"app", "app", func(r Rule) string { return r.App }, slices.Concat(sessionOperations, adapterOperations, appOperations)},
+	{"session", "session", func(r Rule) string { return r.Session }, sessionOperations},
+	{"TURN key", "key", func(r Rule) string { return r.Key }, slices.Concat(credentialOperations, keyOperations)},
+	{"account", "account", func(r Rule) string { return r.Account }, accountOperations},
+}
 
 // itemOperations have items that can fail one by one.
 var itemOperations = []string{newTracks, "updateTracks", "closeTracks", newChannels, "updateDataChannels", "closeDataChannels",
@@ -85,15 +102,15 @@ func (r Rule) check() (Rule, error) {
 
 // checkWhom looks at the fields that choose calls.
 func (r Rule) checkWhom() error {
-	switch {
-	case r.Operation != "" && !slices.Contains(Operations, r.Operation):
+	if r.Operation != "" && !slices.Contains(Operations, r.Operation) {
 		return fmt.Errorf("no operation is called %q; they are %s", r.Operation, strings.Join(Operations, ", "))
-	case r.Key != "" && r.is(func(o string) bool {
-		return !slices.Contains(credentialOperations, o) && !slices.Contains(keyOperations, o)
-	}):
-		return fmt.Errorf("%s names no TURN key; leave key out", r.Operation)
-	case r.Account != "" && r.is(func(o string) bool { return !slices.Contains(accountOperations, o) }):
-		return fmt.Errorf("%s names no account; leave account out", r.Operation)
+	}
+	for _, n := range named {
+		if n.of(r) != "" && r.Operation != "" && !slices.Contains(n.by, r.Operation) {
+			return fmt.Errorf("%s names no %s; leave %s out", r.Operation, n.what, n.field)
+		}
+	}
+	switch {
 	case r.Nth < 1:
 		return fmt.Errorf("nth is %d; calls are counted from 1", r.Nth)
 	case r.Count < 0:
@@ -103,9 +120,6 @@ func (r Rule) checkWhom() error {
 	}
 	return nil
 }
-
-// is reports whether the rule names an operation, one that is so.
-func (r Rule) is(so func(operation string) bool) bool { return r.Operation != "" && so(r.Operation) }
 
 // checkWhat looks at the fields that say what happens.
 func (r Rule) checkWhat() error {
@@ -130,7 +144,7 @@ func (r Rule) checkWhat() error {
 		return errors.New("a rule has either code or silent; add two rules")
 	case r.Item != nil && *r.Item < 0:
 		return fmt.Errorf("item is %d; items are counted from 0", *r.Item)
-	case r.Item != nil && r.is(func(o string) bool { return !slices.Contains(itemOperations, o) }):
+	case r.Item != nil && r.Operation != "" && !slices.Contains(itemOperations, r.Operation):
 		return fmt.Errorf("%s has no items; those that have are %s", r.Operation, strings.Join(itemOperations, ", "))
 	}
 	if err := r.checkSubcode(); err != nil {
