@@ -18,6 +18,7 @@ const asAccount = "Authorization: Bearer " + accountToken40
 
 func withAccounts(c *Config) {
 	c.Accounts = map[string]string{"first": accountToken40, "other": otherToken40}
+	c.TURNKeys = map[string]string{"seeded": "token-of-the-seeded-key"}
 }
 
 // envelope is an answer of the account API.
@@ -50,7 +51,7 @@ func TestAccountAPIManagesBothKinds(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			r := newRig(t, withAccounts)
 			base := "/client/v4/accounts/first/calls/" + path
-			had := len(r.e.accounts.List(kind, "first")) // the seeded app
+			had := len(r.e.accounts.List(kind, "first")) // the seeded one
 
 			made := r.ask("POST", base, `{"name":"mine","more":1}`, asAccount)
 			id, _ := made.result["uid"].(string)
@@ -175,6 +176,39 @@ func TestAccountAPIInDevModeTakesAnyAccountAndExplains(t *testing.T) {
 	got := r.ask("GET", "/client/v4/accounts/first/calls/apps", "", "Authorization: Bearer anything")
 	if got.status != 401 || !strings.HasPrefix(got.header.Get(explainHeader), "ACC-2: ") {
 		t.Errorf("a seeded account: %d %q", got.status, got.header.Get(explainHeader))
+	}
+}
+
+// TestAccountsBeginWithWhatWasSeeded: an app and a key that were made up at the start are in the account of the start message alone.
+func TestAccountsBeginWithWhatWasSeeded(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit func(*Config)
+		want map[string]int // by path, how many a list has
+	}{
+		"nothing": {func(c *Config) { c.Apps = nil }, map[string]int{"first/calls/apps": 1, "first/calls/turn_keys": 1,
+			"second/calls/apps": 0, "second/calls/turn_keys": 0, "other/calls/apps": 0, "other/calls/turn_keys": 0}},
+		"an app": {func(*Config) {}, map[string]int{"first/calls/apps": 1, "first/calls/turn_keys": 1,
+			"second/calls/apps": 1, "second/calls/turn_keys": 0, "other/calls/apps": 1, "other/calls/turn_keys": 0}},
+		"a key": {func(c *Config) { c.Apps, c.TURNKeys = nil, map[string]string{"k": "t"} }, map[string]int{"first/calls/apps": 1, "first/calls/turn_keys": 1,
+			"second/calls/apps": 0, "second/calls/turn_keys": 1, "other/calls/apps": 0, "other/calls/turn_keys": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(c *Config) {
+				c.Mode = session.ModeDev
+				c.Accounts = map[string]string{"second": "token-second", "first": "token-first"}
+			}, c.edit)
+			for path, want := range c.want {
+				of, _, _ := strings.Cut(path, "/")
+				a := r.do("GET", "/client/v4/accounts/"+path, nil, "Authorization: Bearer token-"+of)
+				var list struct{ Result []wire.AccountItem }
+				if err := json.Unmarshal([]byte(a.body), &list); err != nil || a.status != 200 || len(list.Result) != want {
+					t.Errorf("%s has %d, want %d: %s", path, len(list.Result), want, a.body)
+				}
+			}
+			if a := r.do("POST", "/v1/apps/"+r.e.AppID()+"/sessions/new", nil, "Authorization: Bearer "+r.e.Secret()); a.status != 201 {
+				t.Errorf("the app of the start: %d", a.status)
+			}
+		})
 	}
 }
 

@@ -74,6 +74,7 @@ type Emulator struct {
 // New opens every socket and builds everything. Before Start, STUN and TURN alone are served. A value that cannot be used is a
 // *ConfigError. On an error nothing stays open.
 func New(cfg Config) (*Emulator, error) {
+	madeUp := map[account.Kind]bool{account.App: len(cfg.Apps) == 0, account.TURNKey: len(cfg.TURNKeys) == 0}
 	cfg = cfg.withDefaults()
 	want, err := cfg.addresses()
 	if err != nil {
@@ -100,7 +101,7 @@ func New(cfg Config) (*Emulator, error) {
 		socks.closeTCP()
 		return nil, errors.Join(err, socks.media.Close(), closeSTUN(stun))
 	}
-	e := build(cfg, socks, stun, tls, extra)
+	e := build(cfg, socks, stun, tls, extra, madeUp)
 	if err := e.serveTURN(want); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -114,7 +115,7 @@ func closeSTUN(server *stunserver.Server) error {
 	return server.Close()
 }
 
-func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure, extra *doors) *Emulator {
+func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure, extra *doors, madeUp map[account.Kind]bool) *Emulator {
 	e := &Emulator{
 		cfg:         cfg,
 		listen:      socks.listen,
@@ -130,7 +131,7 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure, ext
 	e.noteAddresses()
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.accounts = account.New(account.Config{
-		Accounts: cfg.Accounts, Apps: cfg.Apps, TURNKeys: cfg.TURNKeys, AnyAccount: cfg.deviates("DEV-10"), Now: cfg.Clock.Now,
+		Accounts: cfg.Accounts, Apps: cfg.Apps, TURNKeys: cfg.TURNKeys, Owner: e.owners(madeUp), AnyAccount: cfg.deviates("DEV-10"), Now: cfg.Clock.Now,
 	})
 	e.registry = session.NewRegistry(session.Config{
 		Accounts: e.accounts, Mode: cfg.Mode, Contract: cfg.Contract, Rules: cfg.Rules, Clock: cfg.Clock, SFU: socks.media,
@@ -150,6 +151,17 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure, ext
 		BaseContext:       func(net.Listener) context.Context { return e.ctx },
 	}
 	return e
+}
+
+// owners: what was made up belongs to the one account that the start message shows; every other one begins empty.
+func (e *Emulator) owners(madeUp map[account.Kind]bool) map[account.Kind]string {
+	owners := map[account.Kind]string{}
+	for kind, made := range madeUp {
+		if made {
+			owners[kind] = e.AccountID()
+		}
+	}
+	return owners
 }
 
 // protocols: the real service speaks HTTP/1.1 and HTTP/2 (contract 9.4), the latter here without TLS as well.

@@ -51,8 +51,10 @@ type Item struct {
 // Config is what a Store begins with.
 type Config struct {
 	Accounts map[string]string // API tokens by account id; checked always
-	Apps     map[string]string // secrets by app id; seeded items belong to every account
+	Apps     map[string]string // secrets by app id
 	TURNKeys map[string]string // tokens by key id
+	// Owner is the account that Apps or TURNKeys belong to, by kind; without one they belong to every account.
+	Owner map[Kind]string
 	// AnyAccount lets an account that is not in Accounts be used with any token (the dev mode).
 	AnyAccount bool
 	// Now is the clock of created and modified, which are kept in microseconds. Nil means time.Now.
@@ -100,7 +102,7 @@ func New(cfg Config) *Store {
 		l.items, l.deleted = make(map[string]*item, len(seeds)), map[string]bool{}
 		for id, secret := range seeds {
 			now := s.now()
-			l.items[id] = &item{Item: Item{ID: id, Created: now, Modified: now}, secret: secret}
+			l.items[id] = &item{Item: Item{ID: id, Created: now, Modified: now}, account: cfg.Owner[kind], secret: secret}
 			l.order = append(l.order, id)
 			s.countSecret(id, secret, 1)
 		}
