@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,15 +27,18 @@ func Decode(body []byte, into any) *Error {
 	if len(faults) == 0 {
 		return nil
 	}
-	const explain = "absent or of a wrong type: %s (a number is the index of an item); field names are case-sensitive"
-	list := strings.Join(faults, ",")
+	list, note := strings.Join(faults, ","), ""
+	if slices.ContainsFunc(faults, func(f string) bool { _, err := strconv.Atoi(f); return err == nil }) {
+		note = " (a number is the index of an item)"
+	}
+	const explain = "absent or of a wrong type: %s%s; field names are case-sensitive"
 	switch into.(type) {
 	case *NewSessionRequest:
-		return Refuse(NewSessionBodyInvalid, explain, list).Fill(list)
+		return Refuse(NewSessionBodyInvalid, explain, list, note).Fill(list)
 	case *AdaptersRequest, *CloseAdaptersRequest: // adapters do not say where (contract 5.1)
-		return Refuse(BodyUndecodable, explain, list)
+		return Refuse(BodyUndecodable, explain, list, note)
 	}
-	return Refuse(BodyFieldsInvalid, explain, list).Fill(list)
+	return Refuse(BodyFieldsInvalid, explain, list, note).Fill(list)
 }
 
 // assignObject fills a struct and returns the faulty places: the field's name, or for a list the indexes of its items.

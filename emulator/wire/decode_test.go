@@ -69,6 +69,19 @@ func TestMalformedBodies(t *testing.T) {
 	}
 }
 
+func TestOnlyIndexesAreExplainedAsSuch(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"tracks":[{"trackName":"a"},{},5]}`:     "BODY-2: absent or of a wrong type: 1,2 (a number is the index of an item); field names are case-sensitive",
+		`{"tracks":[{}],"autoDiscover":"x"}`:      "BODY-2: absent or of a wrong type: 0,autoDiscover (a number is the index of an item); field names are case-sensitive",
+		`{"tracks":{"0":{}}}`:                     "BODY-2: absent or of a wrong type: tracks; field names are case-sensitive",
+		`{"sessionDescription":{"type":"offer"}}`: "BODY-2: absent or of a wrong type: sessionDescription; field names are case-sensitive",
+	} {
+		if err := Decode([]byte(body), new(TracksRequest)); err == nil || err.Explain != want {
+			t.Errorf("%s: %+v", body, err)
+		}
+	}
+}
+
 func TestDecodeTakesWhatClientsSend(t *testing.T) {
 	var in TracksRequest
 	err := Decode([]byte(` {"bidirectionalMediaStream":true,"tracks":[
