@@ -26,8 +26,8 @@ func askConnect(ctx context.Context, p *patient) Result {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.at())
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return failed("nothing listens at "+p.at(), "start the emulator with callsemu serve; if it runs in a container, publish "+
-			"the port: -p 127.0.0.1:1473:1473/tcp, and with /udp")
+		return failed("nothing listens at "+p.at(), "start the emulator with callsemu serve, whose start message shows the URL; if it runs in a "+
+			"container, publish the port: "+p.publishing("tcp")+", and with /udp")
 	case err != nil:
 		return failed(p.at()+" does not take TCP connections ("+reason(err)+")", "check address and port, and what is between: a firewall, "+
 			"a VPN, a container whose port is not published")

@@ -26,14 +26,29 @@ func (p *patient) iceCure(f findings, protocol string) string {
 	case !hasPort:
 		return fmt.Sprintf("the API is reached at port %d; where a container's port has another number outside, offer that one: %s", p.port, p.advertise(protocol))
 	case protocol == "tcp":
-		return "publish the port for TCP (-p 1473:1473/tcp), or offer where it is published: " + p.advertise(protocol)
+		return "publish the port for TCP (" + p.publishing("tcp") + "), or offer where it is published: " + p.advertise(protocol)
 	case len(stun) > 0 && !slices.ContainsFunc(stun, func(w *way) bool { return w.works() }):
 		return "no UDP comes through, not to STUN either: a firewall or VPN, or ports of a container published without /udp" +
 			p.meanwhile(f) + "; where UDP has another port outside, offer it: " + p.advertise(protocol)
 	}
-	return "publish the port for UDP, too (-p 1473:1473/udp), and let it through the firewall" + p.meanwhile(f) +
+	return "publish the port for UDP, too (" + p.publishing("udp") + "), and let it through the firewall" + p.meanwhile(f) +
 		"; where UDP has another port outside, offer it: " + p.advertise(protocol)
 }
+
+// publishing is how a container's port is published where the API is looked for.
+func (p *patient) publishing(protocol string) string {
+	at, note := "", ""
+	if p.isLocal() {
+		at = p.address() + ":"
+	}
+	if p.port != ownPort {
+		note = fmt.Sprintf(" where callsemu listens on %d", ownPort)
+	}
+	return fmt.Sprintf("-p %s%d:%d/%s%s", at, p.port, ownPort, protocol, note)
+}
+
+// ownPort is that of callsemu where no flag says otherwise.
+const ownPort = 1473
 
 // advertise is how candidates are changed. Where UDP is published, only the container's engine knows.
 func (p *patient) advertise(protocol string) string {

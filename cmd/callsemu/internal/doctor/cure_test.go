@@ -55,7 +55,9 @@ func TestCureOfCandidatesThatAreNotReached(t *testing.T) {
 		"no UDP at all": {"http://calls.test:1473", "192.0.2.7", "udp", append(missed("udp 192.0.2.7:1473"), stun(errors.New("x"))),
 			[]string{"not to STUN either", "firewall or VPN", "without /udp", "--advertise"}},
 		"UDP to STUN alone": {"http://calls.test:1473", "192.0.2.7", "udp", append(missed("udp 192.0.2.7:1473"), stun(nil)),
-			[]string{"publish the port for UDP", "1473/udp", "--advertise"}},
+			[]string{"publish the port for UDP", "(-p 1473:1473/udp)", "--advertise"}},
+		"no TCP of a container here": {"http://localhost:1599", "127.0.0.1", "tcp", missed("tcp 127.0.0.1:1599"),
+			[]string{"publish the port for TCP (-p 127.0.0.1:1599:1473/tcp where callsemu listens on 1473)"}},
 		"IPv6": {"http://[fd00::1]:1473", "fd00::1", "tcp", missed("tcp [fd00::2]:1473"),
 			[]string{"--advertise [fd00::1]:1473"}},
 	} {

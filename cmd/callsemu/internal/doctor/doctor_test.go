@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -114,6 +115,55 @@ func TestEverythingWorks(t *testing.T) {
 	}
 }
 
+// TestNothingIsLeftOfAnExamination looks at the sessions that never connect, and would stay for a minute.
+func TestNothingIsLeftOfAnExamination(t *testing.T) {
+	e := run(t, func(c *emulator.Config) { c.STUN = emulator.STUNOff })
+	advertise(t, e, "127.0.0.1:9")
+	cfg := trusting(e)
+	cfg.Timeout = time.Second
+	examine(t, cfg)
+	if apps := state(t, e); len(apps) != 1 || apps[0].AppID != e.AppID() {
+		t.Errorf("left: %+v", apps)
+	}
+	cfg.AppID, cfg.AppSecret = "mine", "my-secret" // where others may be at work
+	examine(t, cfg)
+	if apps := state(t, e); len(apps) != 2 || len(apps[0].Sessions)+len(apps[1].Sessions) == 0 {
+		t.Errorf("of the user's app: %+v", apps)
+	}
+}
+
+type appState struct {
+	AppID    string
+	Sessions []any
+}
+
+// state is what the control zone shows of apps.
+func state(t *testing.T, e *emulator.Emulator) []appState {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(e.BaseURL(), "/v1")+"/_emu/state", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var out struct{ Apps []appState }
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Apps
+}
+
+func TestTheRealModeHasNoTCP(t *testing.T) {
+	e := run(t, func(c *emulator.Config) { c.Mode, c.STUN = session.ModeReal, emulator.STUNOff })
+	cfg := trusting(e)
+	cfg.AppID, cfg.AppSecret = e.AppID(), e.Secret()
+	says(t, examine(t, cfg), "ice-tcp", "skipped", "as with the real service; callsemu has some in the mode dev alone")
+}
+
 func TestEverythingWorksOverHTTPS(t *testing.T) {
 	e := run(t, func(c *emulator.Config) { c.HideEmu = true })
 	cfg := trusting(e)
@@ -166,7 +216,7 @@ func TestUDPIsNotPublished(t *testing.T) {
 	cfg.URL, cfg.Timeout = "http://"+mapped, short
 	report := examine(t, cfg)
 	want(t, report, true, but("ice-udp FAILED", "data skipped")...)
-	says(t, report, "ice-udp", "nobody answers at "+mapped, "-p 1473:1473/udp", "--advertise 127.0.0.1:PORT", `{"advertise":["127.0.0.1:PORT"]}`, "until then media goes over TCP")
+	says(t, report, "ice-udp", "nobody answers at "+mapped, "-p "+mapped+":1473/udp where callsemu listens on 1473", "--advertise 127.0.0.1:PORT", `{"advertise":["127.0.0.1:PORT"]}`, "until then media goes over TCP")
 	says(t, report, "ice-tcp", mapped)
 
 	own := strings.TrimSuffix(strings.TrimPrefix(e.BaseURL(), "http://"), "/v1")
@@ -238,7 +288,7 @@ func TestCredentialsInRealMode(t *testing.T) {
 		{"wrong token", func(c *doctor.Config) { c.TURNToken = token }, true, "ice-servers", []string{"FAILED", "the secret of TURN key " + e.TURNKeyID() + " is wrong", "--turn-key"}},
 		{"wrong secret", func(c *doctor.Config) { c.AppSecret = secret }, false, "api", []string{"FAILED", "the secret of app " + e.AppID() + " is wrong", "--app-secret", "--app ID:SECRET"}},
 		{"unknown app", func(c *doctor.Config) { c.AppID, c.AppSecret = "none", secret }, false, "api", []string{"FAILED", "app none is unknown", "--app-id"}},
-		{"no app", func(c *doctor.Config) { c.AppID, c.AppSecret = "", "" }, false, "api", []string{"FAILED", "app doctor is unknown", "--app-id and --app-secret"}},
+		{"no app", func(c *doctor.Config) { c.AppID, c.AppSecret = "", "" }, false, "api", []string{"FAILED", "app doctor-", " is unknown there", "--app-id and --app-secret"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := good
@@ -316,7 +366,7 @@ func TestNobodyListens(t *testing.T) {
 	_ = listener.Close()
 	report := examine(t, doctor.Config{URL: "http://" + listener.Addr().String(), Timeout: patience})
 	want(t, report, false, "connect FAILED", "media skipped")
-	says(t, report, "connect", "nothing listens at "+listener.Addr().String(), "callsemu serve", "-p 127.0.0.1:1473:1473/tcp")
+	says(t, report, "connect", "nothing listens at "+listener.Addr().String(), "callsemu serve", "-p "+listener.Addr().String()+":1473/tcp")
 }
 
 func TestNameDoesNotResolve(t *testing.T) {

@@ -80,7 +80,7 @@ func (p *patient) judgeICE(f findings, protocol string) Result {
 	over := "over " + strings.ToUpper(protocol)
 	switch {
 	case len(reached)+len(missed) == 0 && protocol == "tcp":
-		return Result{Name: name, Verdict: Skipped, Text: "no candidate " + over + " is offered; the mode real has none, and six is the most there are"}
+		return Result{Name: name, Verdict: Skipped, Text: "no candidate " + over + " is offered, as with the real service; callsemu has some in the mode dev alone"}
 	case len(reached)+len(missed) == 0:
 		return Result{Name: name, Verdict: Failed, Text: "no candidate " + over + " is offered", Cure: "look at --media of callsemu"}
 	case len(reached) > 0:

@@ -47,6 +47,7 @@ func askAPI(ctx context.Context, p *patient) Result {
 	if err != nil {
 		return p.judgeRefusal(err, "app "+p.app.id, "--app-id and --app-secret", "--app ID:SECRET", p.app.given)
 	}
+	p.made = true
 	peer, err := sfutest.NewPeer(sfutest.Config{})
 	if err != nil {
 		return failed(reason(err), "this machine gives no network to a WebRTC client")
