@@ -150,6 +150,9 @@ func (f *front) cors(next http.Handler) http.Handler {
 		h.Set("Access-Control-Allow-Headers", cmpOr(r.Header.Get("Access-Control-Request-Headers"),
 			"authorization, content-type"))
 		h.Set("Access-Control-Max-Age", corsMaxAge)
+		if r.Header.Get("Access-Control-Request-Private-Network") == "true" { // Chromium, for a page of a public site that calls localhost
+			h.Set("Access-Control-Allow-Private-Network", "true")
+		}
 		w.WriteHeader(http.StatusNoContent)
 	})
 }

@@ -261,6 +261,28 @@ func TestPreflightAllowsAuthorizationAndPut(t *testing.T) {
 	}
 }
 
+// TestPreflightOpensThePrivateNetworkWhereItIsAsked: the API alone, and never to what asks for nothing.
+func TestPreflightOpensThePrivateNetworkWhereItIsAsked(t *testing.T) {
+	r := newRig(t)
+	const allow = "Access-Control-Allow-Private-Network"
+	page := []string{"Origin: https://app.example", "Access-Control-Request-Method: POST"}
+	for path, want := range map[string]string{
+		"/v1/apps/shop/sessions/new": "true", "/apps/shop/sessions/new": "true", "/v1/turn/keys/k/credentials/generate": "true",
+		"/_emu/state": "", "/_emu/reset": "", "/client/v4/accounts/a/calls/apps": "", "/healthz": "true",
+	} {
+		a := r.do("OPTIONS", path, nil, append(page, "Access-Control-Request-Private-Network: true")...)
+		if got := a.header.Get(allow); got != want || (a.status == 204) != (want == "true") {
+			t.Errorf("%s: %d with %q, want %q", path, a.status, got, want)
+		}
+		if a := r.do("OPTIONS", path, nil, page...); a.header.Get(allow) != "" {
+			t.Errorf("%s: unasked: %v", path, a.header)
+		}
+	}
+	if a := r.do("POST", "/v1/apps/shop/sessions/new", nil, bearerOK, "Access-Control-Request-Private-Network: true"); a.header.Get(allow) != "" {
+		t.Errorf("a call: %v", a.header)
+	}
+}
+
 // zeros is an endless body.
 type zeros struct{}
 
