@@ -206,7 +206,7 @@ func (e *Emulator) selfTest() {
 			return
 		}
 		e.cfg.Logger.Warn("the media self-test did not connect; a firewall or a wrong --media keeps the machine from "+
-			"reaching its own addresses", "error", err, "again_in", selfTestPause)
+			"reaching its own addresses", "error", err, "again_in", selfTestPause.String())
 		if !e.pause(selfTestPause) {
 			return
 		}

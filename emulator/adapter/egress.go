@@ -106,7 +106,7 @@ func write(ctx context.Context, s *socket, message []byte) error {
 func (a *Adapter) remake(lost error, pause *time.Duration) (_ *socket, due func()) {
 	window := a.cfg.Limits().Retry
 	a.note(lost)
-	a.cfg.Logger.Warn("adapter lost its socket", "why", lost, "retry_for", window)
+	a.cfg.Logger.Warn("adapter lost its socket", "why", lost, "retry_for", window.String())
 	if window <= 0 {
 		a.end(lost)
 		return nil, nil
