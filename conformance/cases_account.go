@@ -199,8 +199,24 @@ func accountToken(ctx context.Context, t *T) {
 		t.account(ctx, c).wantError("10000/401 account")
 	}
 	c := accountCall{Method: http.MethodPost, Path: "/calls/apps", Body: "{", Malformed: "syntax"}
-	c.Header = map[string]string{"Authorization": "Bearer " + t.target.Secret} // an app's secret is no API token
+	c.Header = map[string]string{"Authorization": "Bearer " + t.appSecretThere()} // an app's secret is no API token
 	t.account(ctx, c).wantError("10000/401 account")
+}
+
+// accountTokenHere is the account's API token where the account API is that of the target itself: no secret goes to a host that it is not
+// for. appSecretThere is the app's secret by the same rule, else a word that is none.
+func (t *T) accountTokenHere() string {
+	if t.target.AccountURL == "" {
+		return t.target.AccountToken
+	}
+	return ""
+}
+
+func (t *T) appSecretThere() string {
+	if t.target.AccountURL == "" {
+		return t.target.Secret
+	}
+	return "none"
 }
 
 func accountForeign(ctx context.Context, t *T) {

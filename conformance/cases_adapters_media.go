@@ -49,9 +49,7 @@ func (t *T) opusTones() named {
 func adaptersPCMOut(ctx context.Context, t *T) {
 	e := t.endpoint()
 	pub, _ := t.publish(ctx, sfutest.Config{}, t.opusTones())
-	asked := egressItem(pub.ID, "mic", e.url, "pcm")
-	asked.Mode, asked.InputCodec = "buffer", "opus" // not looked at
-	item := t.adapter(ctx, asked)
+	item := t.adapter(ctx, egressItem(pub.ID, "mic", e.url, "pcm"))
 	if item.TrackName != "mic" || item.Endpoint != e.url || !sessionIDs.MatchString(item.AdapterID) || item.SessionID != "" {
 		t.Errorf("the item is %+v", item)
 	}

@@ -166,7 +166,7 @@ func credentialsToken(ctx context.Context, t *T) {
 		c.Secret = t.target.TURNKeyToken + "0"
 		t.do(ctx, c).wantError("unauthorized/401")
 	}
-	for _, other := range []string{t.target.Secret, t.target.AccountToken} { // of the app, and of the account
+	for _, other := range []string{t.target.Secret, t.accountTokenHere()} { // of the app, and of the account
 		if other == "" || other == t.target.TURNKeyToken {
 			continue
 		}

@@ -82,7 +82,7 @@ func (t *T) faultOfAccount(ctx context.Context, f faultyAside) {
 	if f.status == http.StatusCreated {
 		rows["403"] = "403 account"
 	}
-	for code, row := range rows {
+	for code, row := range inOrder(rows) {
 		t.control(ctx, http.MethodPost, "/_emu/faults", faultRule{Account: t.target.AccountID, Operation: f.operation, Code: code, Count: 1})
 		t.account(ctx, c).wantError(row)
 	}

@@ -72,8 +72,9 @@ func mediaLateJoin(ctx context.Context, t *T) {
 		before, err := publishers[0].Wait(ctx, func(s sfutest.PublisherStats) bool { return s.Frames > 5 })
 		t.Must(err)
 		_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "cam"))
-		_, err = subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.KeyFrames > 0 })
-		t.Must(err)
+		if got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.KeyFrames > 0 }); err != nil {
+			t.Fatalf("the late subscriber got no key frame (contract 3.4): %v: %+v", err, got)
+		}
 		if after := publishers[0].Stats(); after.PLIs == before.PLIs || after.FIRs != 0 {
 			t.Errorf("publisher was told %+v, before %+v", after, before)
 		}

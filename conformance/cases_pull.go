@@ -64,7 +64,8 @@ func pullShape(ctx context.Context, t *T) {
 		wantItemFields(0, "mid", "sessionId", "trackName").wantItemFields(1, "mid", "sessionId", "trackName")
 	for i, name := range []string{"cam", "mic"} {
 		if got := x.item(i); got.Mid != strconv.Itoa(i) || got.SessionID != pub.ID || got.TrackName != name {
-			t.Errorf("item %d is %+v", i, got)
+			t.Errorf("item %d has mid %q, sessionId %q and trackName %q, want %d, %q and %q (contract 1.3 B, 2.2)",
+				i, got.Mid, got.SessionID, got.TrackName, i, pub.ID, name)
 		}
 	}
 	sub.answer(ctx, x)

@@ -19,8 +19,12 @@ func simulcastCases() []Case {
 			Section: "3.1, 3.3", Mark: Doc, Run: simulcastAnswer,
 		},
 		{
-			ID: "simulcast/plain", Sentence: "A pull without a choice gives one steady layer, for which none stands in; so does an empty preferredRid.",
+			ID: "simulcast/plain", Sentence: "A pull without a choice gives one steady layer, and so does an empty preferredRid.",
 			Section: "3.3, 3.5", Mark: Seen, Run: simulcastPlain,
+		},
+		{
+			ID: "simulcast/plain-stopped", Sentence: "When the layer of a pull without a choice stops, none stands in until it comes back.",
+			Section: "3.5", Mark: Inferred, Run: simulcastPlainStopped,
 		},
 		{
 			ID: "simulcast/names", Sentence: "Names of layers are free, and so is their number.",
@@ -154,6 +158,15 @@ func simulcastPlain(ctx context.Context, t *T) {
 		if len(got.Streams) != 1 || got.KeyFrames == 0 {
 			t.Errorf("choice %+v gives %+v", choice, got)
 		}
+	}
+}
+
+func simulcastPlainStopped(ctx context.Context, t *T) {
+	pub := t.publishLayers(ctx, sfutest.VP8, threeLayers()...)
+	for _, choice := range []*simulcast{nil, prefer("")} {
+		_, subs := t.subscribe(ctx, sfutest.Config{}, pub.cam(choice))
+		got, err := subs[0].WaitMore(ctx, 10)
+		t.Must(err)
 		sent := pub.layer(pub.rid(got.Streams[0]))
 		sent.SetSilent(true)
 		t.quiet(ctx, "the layer that was sent, stopped", subs[0])

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pion/stun/v2"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/callsemu/callsemu/sfu/sfutest"
@@ -37,6 +38,10 @@ func turnCases() []Case {
 		{
 			ID: "turn/expired", Sentence: "An allocation can be refreshed until its credential has expired, and ends soon after, and media with it.",
 			Section: "6, 7.2, 7.3", Mark: Doc, Needs: []Need{TURN}, Slow: 61 * time.Second, Run: turnExpired,
+		},
+		{
+			ID: "turn/family", Sentence: "A relay is UDP over IPv4, whatever family and transport are asked for.",
+			Section: "7.2", Mark: Doc, Needs: []Need{TURN}, Run: turnFamily,
 		},
 		{
 			ID: "turn/private", Sentence: "Peers on private addresses are refused, but for the SFU.",
@@ -129,6 +134,32 @@ func turnPrivate(ctx context.Context, t *T) {
 		t.Errorf("a private peer is accepted")
 	}
 	turnRelay("udp")(ctx, t)
+}
+
+// turnFamily asks for relays that there are none of.
+func turnFamily(ctx context.Context, t *T) {
+	const udp, tcp, ipv4, ipv6 = 17, 6, 1, 2
+	for what, asked := range inOrder(map[string][]stun.Setter{
+		"over IPv6": {
+			stun.RawAttribute{Type: stun.AttrRequestedTransport, Value: []byte{udp, 0, 0, 0}},
+			stun.RawAttribute{Type: stun.AttrRequestedAddressFamily, Value: []byte{ipv6, 0, 0, 0}},
+		},
+		"of TCP": {stun.RawAttribute{Type: stun.AttrRequestedTransport, Value: []byte{tcp, 0, 0, 0}}},
+	}) {
+		s := t.issue(ctx, 600)
+		client := t.turnClient(s, "udp")
+		answer, err := t.turnRequest(client, s, stun.MethodAllocate, asked...)
+		if err != nil {
+			t.Fatalf("asked for a relay %s: %v, want one of UDP over IPv4 (contract 7.2)", what, err)
+		}
+		if relay, err := answer.Get(stun.AttrXORRelayedAddress); err != nil || len(relay) != 8 || relay[1] != ipv4 {
+			t.Errorf("asked for a relay %s: XOR-RELAYED-ADDRESS is %x, want one of IPv4 (contract 7.2)", what, relay)
+		}
+		ends := stun.RawAttribute{Type: stun.AttrLifetime, Value: make([]byte, 4)}
+		if _, err := t.turnRequest(client, s, stun.MethodRefresh, ends); err != nil {
+			t.Errorf("the relay %s cannot be given back: %v", what, err)
+		}
+	}
 }
 
 func turnOpen(ctx context.Context, t *T) {

@@ -142,10 +142,8 @@ func TestNoCallGoesPastPaceAndRecord(t *testing.T) {
 	if len(calls) < 15 || recorded != len(calls) {
 		t.Errorf("%d calls, %d of them recorded", len(calls), recorded)
 	}
-	for i := 1; i < len(calls); i++ {
-		if gap := calls[i].Sub(calls[i-1]); gap < 200*time.Millisecond {
-			t.Errorf("call %d came %s after the one before", i, gap)
-		}
+	if all, least := calls[len(calls)-1].Sub(calls[0]), time.Duration(len(calls)-2)*400*time.Millisecond; all < least { // the first may come late
+		t.Errorf("%d calls came within %s, not in %s", len(calls), all, least)
 	}
 }
 

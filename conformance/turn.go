@@ -130,30 +130,46 @@ func (t *T) allocate(client *turn.Client) net.PacketConn {
 	return relay
 }
 
-// refresh sends a Refresh for the client's allocation. An error says how it is refused.
+// refresh sends a Refresh for the client's allocation. An error says how it is refused; silence is a refusal, too.
 func (t *T) refresh(client *turn.Client, s iceServer) error {
-	refreshing := stun.NewType(stun.MethodRefresh, stun.ClassRequest)
-	send := func(setters ...stun.Setter) *stun.Message {
-		m, err := stun.Build(append([]stun.Setter{stun.TransactionID, refreshing}, setters...)...)
-		t.Must(err)
-		result, err := client.PerformTransaction(m, client.TURNServerAddr(), false)
-		t.Must(err)
-		return result.Msg
-	}
-	var nonce stun.Nonce
-	var realm stun.Realm
-	challenge := send()
-	if nonce.GetFrom(challenge) != nil || realm.GetFrom(challenge) != nil {
-		return fmt.Errorf("no challenge: %s", challenge)
-	}
-	answer := send(stun.NewUsername(s.Username), realm, nonce, stun.NewLongTermIntegrity(s.Username, realm.String(), s.Credential), stun.Fingerprint)
-	if answer.Type.Class != stun.ClassSuccessResponse {
-		return fmt.Errorf("refused: %s", answer)
+	answer, err := t.turnRequest(client, s, stun.MethodRefresh)
+	if err != nil {
+		return err
 	}
 	if lifetime, err := answer.Get(stun.AttrLifetime); err != nil || len(lifetime) != 4 || binary.BigEndian.Uint32(lifetime) == 0 {
 		return fmt.Errorf("no lifetime: %s", answer)
 	}
 	return nil
+}
+
+// turnRequest sends a request with the credential, after the challenge for one, and returns the success that answers it.
+func (t *T) turnRequest(client *turn.Client, s iceServer, method stun.Method, attributes ...stun.Setter) (*stun.Message, error) {
+	send := func(more ...stun.Setter) (*stun.Message, error) {
+		m, err := stun.Build(slices.Concat([]stun.Setter{stun.TransactionID, stun.NewType(method, stun.ClassRequest)}, attributes, more)...)
+		t.Must(err)
+		result, err := client.PerformTransaction(m, client.TURNServerAddr(), false)
+		if err != nil {
+			return nil, fmt.Errorf("no answer: %w", err)
+		}
+		return result.Msg, nil
+	}
+	challenge, err := send()
+	if err != nil {
+		return nil, err
+	}
+	var nonce stun.Nonce
+	var realm stun.Realm
+	if nonce.GetFrom(challenge) != nil || realm.GetFrom(challenge) != nil {
+		return nil, fmt.Errorf("no challenge: %s", challenge)
+	}
+	answer, err := send(stun.NewUsername(s.Username), realm, nonce, stun.NewLongTermIntegrity(s.Username, realm.String(), s.Credential), stun.Fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Type.Class != stun.ClassSuccessResponse {
+		return nil, fmt.Errorf("refused: %s", answer)
+	}
+	return answer, nil
 }
 
 // wantUnauthorized checks that Allocate fails with 401.

@@ -130,7 +130,7 @@ func (d *demux) accept(at door) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			d.warn("accept", "listener", at.Addr().String(), "error", err)
+			d.lines.Warn(d.log, "accept "+at.Addr().String(), "accept", "listener", at.Addr().String(), "error", err)
 			if !d.pause() {
 				return
 			}
@@ -319,6 +319,9 @@ func (p *peeked) Read(b []byte) (int, error) {
 	b[0] = p.first
 	return 1, nil
 }
+
+// NetConn is the connection as it was accepted, for those who close it at once.
+func (p *peeked) NetConn() net.Conn { return p.Conn }
 
 // CloseWrite lets net/http end an answer to an unread body without a reset, which would discard the answer.
 func (p *peeked) CloseWrite() error {

@@ -1,7 +1,6 @@
 package stunserver
 
 import (
-	"crypto/tls"
 	"net"
 	"sync/atomic"
 )
@@ -17,12 +16,15 @@ type place struct {
 // speak makes the connection the one that has been silent for the shortest time.
 func (p *place) speak() { p.spoke.Store(p.heard.Add(1)) }
 
-// cut closes the connection without a close_notify of TLS, for which a client that takes nothing would keep others waiting. Its reader sees
-// it and ends.
-func (p *place) cut() {
-	conn := p.conn
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
+// cut closes a connection without a close_notify of TLS, for which a client that takes nothing would keep others waiting. Its reader sees
+// it and ends. What is around another connection, as TLS is, tells it by NetConn.
+func cut(conn net.Conn) {
+	for {
+		around, is := conn.(interface{ NetConn() net.Conn })
+		if !is {
+			break
+		}
+		conn = around.NetConn()
 	}
 	_ = conn.Close()
 }
@@ -36,13 +38,13 @@ func (s *Server) admit(conn net.Conn) *place {
 	case dropped != nil:
 		s.refuse("connections", tcpAddr(dropped.conn.RemoteAddr()), "as many connections over TCP and TLS are open as there may be, and "+
 			"none without an allocation was silent for longer", "close those that are not needed; this one may connect again")
-		dropped.cut()
+		cut(dropped.conn)
 	case p == nil:
 		if !closed {
 			s.refuse("connections", tcpAddr(conn.RemoteAddr()), "as many connections over TCP and TLS have allocations as may be open",
 				"close those that are not needed")
 		}
-		_ = conn.Close()
+		cut(conn)
 	}
 	return p
 }

@@ -237,7 +237,7 @@ func (s *Server) Close() error {
 		open := slices.Collect(maps.Values(s.conns))
 		s.mu.Unlock()
 		for _, p := range open {
-			p.cut()
+			cut(p.conn)
 		}
 		s.closeRelays()
 		s.wg.Wait()

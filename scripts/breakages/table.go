@@ -40,6 +40,8 @@ var breakages = []breakage{
 	{"an expired credential keeps its allocation", "stunserver/credentials.go", "\t\tif why := c.overLocked(h.grant, now); why != nil {\n", "\t\tif why := c.overLocked(h.grant, now); why != nil && why != ErrExpired {\n", "turn/expired"},
 	{"a revoked credential is as good as before", "stunserver/credentials.go", "\tcase revoked || deleted:\n", "\tcase (revoked || deleted) && false:\n", "turn/revoked"},
 
+	{"TURN gives no relay where one of TCP is asked for", "stunserver/request.go", "if err != nil || len(transport) != 4 {", "if err != nil || len(transport) != 4 || transport[0] != 17 {", "turn/family"},
+
 	// Descriptions.
 	{"mids of the SFU count from 1", "sfu/negotiation.go", "\tnext := 0\n", "\tnext := 1\n", "pull/shape"},
 	{"VP8 has another payload type", "sfu/codecs.go", `{PT: 96, Name: "VP8"`, `{PT: 97, Name: "VP8"`, "codec/payload-types"},
