@@ -107,6 +107,15 @@ func TestAccountAPIManagesBothKinds(t *testing.T) {
 	}
 }
 
+func TestNamesOfTheAccountAPIAreCountedInCharacters(t *testing.T) {
+	r := newRig(t, withAccounts)
+	for n, status := range map[int]int{account.MaxName: 201, account.MaxName + 1: 400} {
+		if got := r.ask("POST", "/client/v4/accounts/first/calls/apps", `{"name":"`+strings.Repeat("é", n)+`"}`, asAccount); got.status != status {
+			t.Errorf("%d characters: %d %s", n, got.status, got.body)
+		}
+	}
+}
+
 func TestRefusalsOfTheAccountAPI(t *testing.T) {
 	r := newRig(t, withAccounts, func(c *Config) { c.Rules.MaxBody = 4000 })
 	apps := "/client/v4/accounts/first/calls/apps"

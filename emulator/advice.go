@@ -18,13 +18,20 @@ type advice struct {
 	given map[string]bool // by the advice and whom it is about
 }
 
-// maxAdvised bounds what is remembered; who invents apps by the thousand is told no more then.
-const maxAdvised = 1000
+// What is remembered is bounded: who invents apps by the thousand is told no more then, and no app and no TURN key has an id of more
+// than maxAdvisedID bytes (those of the service have 32).
+const (
+	maxAdvised   = 1000
+	maxAdvisedID = 128
+)
 
 func newAdvice(log *slog.Logger) *advice { return &advice{log: log, given: map[string]bool{}} }
 
 // once logs a message about an app or a TURN key, unless it has been logged before.
 func (a *advice) once(message, id, why string) {
+	if len(id) > maxAdvisedID {
+		return
+	}
 	key := message + " " + id
 	a.mu.Lock()
 	silent := a.given[key] || len(a.given) >= maxAdvised

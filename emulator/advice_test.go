@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,6 +27,7 @@ func TestAdviceIsGivenOnceForEachAppAndKey(t *testing.T) {
 		"without /v1":                        {"OPTIONS", "/apps/mine" + sessions, preflight, 204, page, "mine"},
 		"of a TURN key":                      {"OPTIONS", "/v1/turn/keys/mine" + turn, preflight, 204, page, "mine"},
 		"preflight of a page that has none":  {"OPTIONS", "/v1/apps/mine" + sessions, without, 204, "", ""},
+		"of an id that is none":              {"OPTIONS", "/v1/apps/" + strings.Repeat("x", 129) + sessions, preflight, 204, "", ""},
 		"of no app":                          {"OPTIONS", "/v1/apps/", preflight, 204, "", ""},
 		"an Origin that a backend passes on": {"POST", "/v1/apps/mine" + sessions, []string{"Origin: https://app.example", short}, 201, "", ""},
 		"a secret in the place of the app":   {"OPTIONS", "/v1/apps/" + secret + sessions, preflight, 204, page, "***"},
@@ -71,8 +73,8 @@ func body(path string) string {
 func TestAdviceIsBounded(t *testing.T) {
 	r := newRig(t)
 	a := newAdvice(r.e.cfg.Logger)
-	for range 2 * maxAdvised {
-		a.once("something", strings.Repeat("x", len(a.given)), "of no matter")
+	for i := range 2 * maxAdvised {
+		a.once("something", strconv.Itoa(i), "of no matter")
 	}
 	if len(a.given) != maxAdvised || bytes.Count(r.log.Bytes(), []byte(`"msg":"something"`)) != maxAdvised {
 		t.Errorf("%d are remembered", len(a.given))

@@ -31,8 +31,8 @@
 // # Lock order
 //
 // Emulator.mu, then demux.mu; both guard flags and a set, and nothing is called under them but demux.start and
-// sfu.SetAdvertise, whose own lock is a leaf. Emulator has no other state that changes after New. The locks of demux.lines and
-// guests are leaves.
+// sfu.SetAdvertise, whose own lock is a leaf. Emulator has no other state that changes after New. The locks of demux.lines,
+// guests and advice are leaves.
 //
 // # Sockets
 //

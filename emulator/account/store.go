@@ -26,7 +26,7 @@ func (k Kind) String() string { return [...]string{"app", "TURN key"}[k] }
 // Bounds of a Store. The real ones are not known.
 const (
 	MaxItems = 10_000 // of one kind, in all accounts
-	MaxName  = 1024   // bytes of a name
+	MaxName  = 1024   // characters of a name
 	// maxDeleted is how many deleted ids of one kind are remembered. In dev mode a forgotten one works again, as any id does.
 	maxDeleted = 10_000
 )

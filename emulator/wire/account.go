@@ -3,6 +3,7 @@ package wire
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Envelope is every answer of the account API, Cloudflare's v4 envelope (contract 8). Result is null where Success is false.
@@ -96,10 +97,13 @@ func DecodeAccount(body []byte, into *AccountRequest) *Error {
 	return e
 }
 
-// Validate bounds the name.
+// Validate bounds the name, in characters (contract 1.15).
 func (r *AccountRequest) Validate(longest int) *Error {
-	if r.Name != nil && len(*r.Name) > longest {
-		return Refuse(AccountBodyInvalid, "the name has %d bytes; callsemu takes %d at most", len(*r.Name), longest).at("/name")
+	if r.Name == nil {
+		return nil
+	}
+	if n := utf8.RuneCountInString(*r.Name); n > longest {
+		return Refuse(AccountBodyInvalid, "the name has %d characters; callsemu takes %d at most", n, longest).at("/name")
 	}
 	return nil
 }
