@@ -2,8 +2,10 @@ package emulator
 
 import (
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/callsemu/callsemu/emulator/certs"
 	"github.com/callsemu/callsemu/stunserver"
@@ -39,11 +41,23 @@ func openCerts(cfg Config) (*certs.Source, error) {
 				Cure: "write it like calls.example or 192.0.2.7", Cause: err}
 		}
 	}
-	source, err := certs.Open(certs.Config{Dir: cfg.StateDir, Names: slices.Concat(cfg.TLSNames, filled([]string{cfg.TURNHost})), Machine: certs.Machine(), Logger: cfg.Logger})
-	if err != nil {
+	source, err := certs.Open(certs.Config{Dir: cfg.StateDir, Names: cfg.certNames(), Machine: certs.Machine(), Logger: cfg.Logger})
+	switch {
+	case errors.Is(err, certs.ErrBelow):
+		return nil, &ConfigError{Setting: "tls-name", Value: strings.Join(cfg.certNames(), ","), Problem: err.Error(),
+			Cure: "name others, or keep another CA with --state-dir DIR", Cause: err}
+	case err != nil:
 		return nil, &ConfigError{Setting: "tls-name", Value: "", Problem: err.Error(), Cure: "name fewer", Cause: err}
 	}
 	return source, nil
+}
+
+// certNames are what the certificate has to be for: the host of TURN as well, where that is spoken over TLS.
+func (c Config) certNames() []string {
+	if c.STUN == STUNOff || c.TURNTLS == STUNOff {
+		return c.TLSNames
+	}
+	return slices.Concat(c.TLSNames, filled([]string{c.TURNHost}))
 }
 
 func loadCert(cfg Config) (*certs.Source, error) {

@@ -158,6 +158,25 @@ func TestCAStaysTheSameWithAStateDirectory(t *testing.T) {
 	}
 }
 
+// Whoever starts one more emulator with a setting that has no effect in it does not change the CA for the others.
+func TestHostOfTURNIsOneOfTheCertificateWhereTURNIsSpokenOverTLS(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit func(*Config)
+		want bool
+	}{
+		"over TLS":    {func(c *Config) { c.STUN = "127.0.0.1:0" }, true},
+		"without TLS": {func(c *Config) { c.STUN, c.TURNTLS = "127.0.0.1:0", STUNOff }, false},
+		"off":         {func(c *Config) { c.STUN = STUNOff }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c.edit, func(c *Config) { c.TURNHost, c.TLSNames = "turn.test", []string{"calls.test"} })
+			if names := r.e.secure.source.Names(); slices.Contains(names, "turn.test") != c.want || !slices.Contains(names, "calls.test") {
+				t.Errorf("names %v", names)
+			}
+		})
+	}
+}
+
 func TestCertificateOfTheUsersIsServed(t *testing.T) {
 	cert, key, ca := userCert(t)
 	r := newRig(t, func(c *Config) { c.TLSCert, c.TLSKey = cert, key; c.Hosts = []string{"calls.test"} })
@@ -212,6 +231,7 @@ func TestSettingsOfHTTPSThatCannotBeUsed(t *testing.T) {
 		{func(c *Config) { c.HTTPS = []string{"203.0.113.9:0"} }, "https"},
 		{func(c *Config) { c.TLSNames = []string{"*.example.com"} }, "tls-name"},
 		{func(c *Config) { c.TLSNames = []string{"https://example.com"} }, "tls-name"},
+		{func(c *Config) { c.TLSNames = []string{"calls.test", "x.calls.test"} }, "tls-name"},
 		{func(c *Config) { c.TLSCert = cert }, "tls-cert"},
 		{func(c *Config) { c.TLSKey = key }, "tls-key"},
 		{func(c *Config) { c.TLSCert, c.TLSKey = key, cert }, "tls-cert"},

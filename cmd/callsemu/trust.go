@@ -21,7 +21,7 @@ type keptCA struct {
 	TLSName  []string `name:"tls-name" env:"CALLSEMU_TLS_NAME" placeholder:"NAME" help:"What the CA has to cover besides the usual, as with serve."`
 }
 
-// open opens the CA, or makes the one that serve will find.
+// open opens the CA, or makes the one that serve will find. It changes none: to look at it is not to ask for more.
 func (k keptCA) open(log io.Writer) (*certs.Source, error) {
 	dir, err := stateDir(k.StateDir)
 	if err != nil {
@@ -30,6 +30,15 @@ func (k keptCA) open(log io.Writer) (*certs.Source, error) {
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	source, err := certs.Keep(certs.Config{Dir: dir, Names: k.TLSName, Machine: certs.Machine(), Logger: logger})
 	switch {
+	case errors.Is(err, certs.ErrStale) && len(k.TLSName) > 0:
+		names := strings.Join(k.TLSName, ",")
+		return nil, &emulator.ConfigError{Setting: "tls-name", Value: names, Problem: err.Error() + " (" + dir + ")",
+			Cure: "start callsemu with --tls-name " + names + ", which makes the CA good for it", Cause: err}
+	case errors.Is(err, certs.ErrStale):
+		return nil, &emulator.ConfigError{Setting: "state-dir", Value: dir, Problem: err.Error(), Cure: "start callsemu, which replaces it", Cause: err}
+	case errors.Is(err, certs.ErrBelow):
+		return nil, &emulator.ConfigError{Setting: "tls-name", Value: strings.Join(k.TLSName, ","), Problem: err.Error(),
+			Cure: "name others, or keep another CA with --state-dir DIR", Cause: err}
 	case errors.Is(err, certs.ErrMemory):
 		return nil, &emulator.ConfigError{Setting: "state-dir", Value: dir, Problem: err.Error(),
 			Cure: "a running callsemu gives its CA at /_emu/ca.pem", Cause: err}
@@ -159,7 +168,7 @@ export CURL_CA_BUNDLE=` + bundle + `
 #   ` + address + ` ` + strings.Join(append(realNames[:len(realNames):len(realNames)], relayNames...), " ") + `
 
 # Java
-#   keytool -importcert -noprompt -alias callsemu -file ` + ca + ` -keystore ` + quoted(store) + ` -storetype PKCS12 -storepass changeit
+#   rm -f ` + quoted(store) + `; keytool -importcert -noprompt -alias callsemu -file ` + ca + ` -keystore ` + quoted(store) + ` -storetype PKCS12 -storepass changeit
 #   java -Djavax.net.ssl.trustStore=` + quoted(store) + ` -Djavax.net.ssl.trustStorePassword=changeit ...
 
 # Chromium and Chrome, in a profile of their own

@@ -43,26 +43,37 @@ func newAuthority(now time.Time, names []string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	serial, err := newSerial()
+	random, err := newSerial()
 	if err != nil {
 		return nil, err
 	}
+	subject := pkix.Name{Organization: []string{"callsemu"}, CommonName: "callsemu local CA " + hex.EncodeToString(random.Bytes()[:4])}
+	return selfSigned(now, names, key, &x509.Certificate{Subject: subject})
+}
+
+// renewed is the CA with another certificate, for these names. Key, subject and key id stay, by which clients find who signed a
+// certificate: who trusts the new one trusts what is signed under the former one, within the constraints of the new.
+func (a *authority) renewed(now time.Time, names []string) (*authority, error) {
+	return selfSigned(now, names, a.key, &x509.Certificate{RawSubject: a.cert.RawSubject, SubjectKeyId: a.cert.SubjectKeyId})
+}
+
+// selfSigned fills in the template, which has the subject.
+func selfSigned(now time.Time, names []string, key *ecdsa.PrivateKey, template *x509.Certificate) (_ *authority, err error) {
 	hosts, addrs := split(names)
-	template := &x509.Certificate{
-		SerialNumber:                serial,
-		Subject:                     pkix.Name{Organization: []string{"callsemu"}, CommonName: "callsemu local CA " + hex.EncodeToString(serial.Bytes()[:4])},
-		NotBefore:                   now.Add(-backdate),
-		NotAfter:                    now.Add(caLife),
-		KeyUsage:                    x509.KeyUsageCertSign,
-		ExtKeyUsage:                 []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, // and no other from it
-		BasicConstraintsValid:       true,
-		IsCA:                        true,
-		MaxPathLenZero:              true,
-		PermittedDNSDomainsCritical: true,
-		PermittedDNSDomains:         hosts,
-		ExcludedDNSDomains:          subdomains(hosts),
-		PermittedIPRanges:           permitted(addrs),
+	if template.SerialNumber, err = newSerial(); err != nil {
+		return nil, err
 	}
+	template.NotBefore = now.Add(-backdate)
+	template.NotAfter = now.Add(caLife)
+	template.KeyUsage = x509.KeyUsageCertSign
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} // and no other from it
+	template.BasicConstraintsValid = true
+	template.IsCA = true
+	template.MaxPathLenZero = true
+	template.PermittedDNSDomainsCritical = true
+	template.PermittedDNSDomains = hosts
+	template.ExcludedDNSDomains = subdomains(hosts)
+	template.PermittedIPRanges = permitted(addrs)
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, err
@@ -115,7 +126,8 @@ func (a *authority) covers(name string) bool {
 	if len(addrs) > 0 {
 		return slices.ContainsFunc(a.cert.PermittedIPRanges, func(n *net.IPNet) bool { return n.Contains(addrs[0]) })
 	}
-	return slices.Contains(a.cert.PermittedDNSDomains, hosts[0])
+	_, below := above(a.cert.PermittedDNSDomains, hosts[0])
+	return slices.Contains(a.cert.PermittedDNSDomains, hosts[0]) && !below
 }
 
 // names are what the CA was made for.
@@ -179,6 +191,7 @@ func pin(cert *x509.Certificate) string {
 const (
 	certBlock = "CERTIFICATE"
 	keyBlock  = "PRIVATE KEY"
+	certBegin = "-----BEGIN " + certBlock + "-----"
 )
 
 // keyPEM is the CA with its key.

@@ -1,6 +1,8 @@
 package certs
 
 import (
+	"bytes"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +20,7 @@ var systemRoots = []string{
 }
 
 // Bundle writes a file beside the CA's that has the CA and what the system trusts, for programs that take one file in place
-// of all else, and returns its path. What the system trusts is in the first file that there is of those that are given and
+// of all else, and returns its path. From then on whoever changes the CA changes it there as well. What the system trusts is in the first file that there is of those that are given and
 // the usual ones; where there is none, the CA is alone.
 func (s *Source) Bundle(roots ...string) (string, error) {
 	if err := s.Kept(); err != nil {
@@ -39,9 +41,24 @@ func (s *Source) Bundle(roots ...string) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	text := slices.Concat(trusted, s.CA())
-	if old, err := os.ReadFile(path); err == nil && slices.Equal(old, text) {
-		return path, nil
+	ca, err := os.ReadFile(s.file) // the newest: another process may have replaced it
+	if err != nil {
+		return "", err
 	}
-	return path, dir.replace(bundleFile, text, 0o644)
+	return path, dir.renew(bundleFile, slices.Concat(without(trusted, s.ca.cert.RawSubject), ca))
+}
+
+// without leaves the certificates out that have a subject: of a CA's certificates OpenSSL tries one alone, so a former one in the
+// system's file would be in the way of the newest.
+func without(text, subject []byte) (kept []byte) {
+	for {
+		block, rest := pem.Decode(text)
+		if block == nil {
+			return append(kept, text...)
+		}
+		if !bytes.Contains(block.Bytes, subject) {
+			kept = append(kept, text[:len(text)-len(rest)]...)
+		}
+		text = rest
+	}
 }

@@ -80,6 +80,37 @@ func clean(lists ...[]string) []string {
 	return all
 }
 
+// above finds the name of a list that a name lies below. One CA cannot be for both, since its constraints keep out what is below
+// its names (subdomains).
+func above(list []string, name string) (upper string, found bool) {
+	i := slices.IndexFunc(list, func(upper string) bool { return strings.HasSuffix(name, "."+upper) })
+	if i < 0 {
+		return "", false
+	}
+	return list[i], true
+}
+
+// together checks that one CA can be for clean names; the error wraps ErrBelow.
+func together(names []string) error {
+	for _, name := range names {
+		if upper, found := above(names, name); found {
+			return fmt.Errorf("%w: %s is below %s", ErrBelow, name, upper)
+		}
+	}
+	return nil
+}
+
+// atMost adds to clean names what else there is room for, and what one CA can be for beside them.
+func atMost(need, extra []string) []string {
+	all := slices.Clone(need)
+	for _, name := range clean(extra) {
+		if more := append(all, name); len(more) <= maxNames && !slices.Contains(all, name) && together(more) == nil {
+			all = more
+		}
+	}
+	return all
+}
+
 // split parts host names from addresses.
 func split(names []string) (hosts []string, addrs []net.IP) {
 	for _, name := range names {

@@ -21,6 +21,13 @@ var errLocked = errors.New("another process holds it")
 // ErrMemory is what Kept and Keep return where the CA lives, or would live, in memory.
 var ErrMemory = errors.New("the CA cannot be kept")
 
+// ErrStale is what Keep returns for a CA that is there, but has to make way for another one, which Open would make.
+var ErrStale = errors.New("the CA that is kept there is not good for this")
+
+// ErrBelow means that one of the names is a subdomain of another one, or of one that the CA was made for: a CA is not good for
+// subdomains of its names.
+var ErrBelow = errors.New("the CA is for names without their subdomains")
+
 // Config says for what names there is to be a certificate. The zero value is the standard names, in memory.
 type Config struct {
 	// Dir is the directory in which the CA is kept, made if it is not there; empty keeps it in memory.
@@ -33,7 +40,7 @@ type Config struct {
 	// Logger gets a line when a CA is made or replaced, or cannot be kept. Nil means silence.
 	Logger *slog.Logger
 
-	keep bool // a directory that cannot be used is an error
+	keep bool // as Keep does
 }
 
 // Source is where TLS listeners get their certificate from.
@@ -50,11 +57,12 @@ type Source struct {
 	named *tls.Certificate // for host names alone
 }
 
-// Open opens or makes the CA. A name that cannot be in a certificate is an error, a directory that cannot be used is not.
+// Open opens or makes the CA. A name that cannot be in a certificate is an error, as are names that cannot be in one together
+// (ErrBelow); a directory that cannot be used is not.
 func Open(cfg Config) (*Source, error) { return open(cfg, time.Now) }
 
-// Keep is Open for those who want nothing but the CA of the directory: where it cannot be kept there, that is an error, which
-// wraps ErrMemory.
+// Keep is Open for those who want to know the CA of the directory. It makes one where there is none, and changes none that is
+// there: that is an error which wraps ErrStale. Where the CA cannot be kept there, the error wraps ErrMemory.
 func Keep(cfg Config) (*Source, error) {
 	cfg.keep = true
 	return open(cfg, time.Now)
@@ -73,6 +81,9 @@ func open(cfg Config, now func() time.Time) (*Source, error) {
 	if len(need) > maxNames {
 		return nil, fmt.Errorf("%d names are more than %d", len(need), maxNames)
 	}
+	if err := together(need); err != nil {
+		return nil, err
+	}
 	s := &Source{now: now}
 	if err := s.openCA(cfg, need); err != nil {
 		return nil, err
@@ -83,7 +94,7 @@ func open(cfg Config, now func() time.Time) (*Source, error) {
 		cfg.Logger.Info("the CA was not made for some of this machine's names; --tls-name NAME makes a new one that is",
 			"names", strings.Join(left, ","))
 	}
-	s.names = atMost(need, slices.DeleteFunc(own, func(name string) bool { return slices.Contains(left, name) }), nil)
+	s.names = atMost(need, slices.DeleteFunc(own, func(name string) bool { return slices.Contains(left, name) }))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s, s.issueLocked()
@@ -104,18 +115,21 @@ func (s *Source) issueLocked() (err error) {
 func (s *Source) openCA(cfg Config, need []string) (err error) {
 	s.kept = errors.New("there is no directory to keep it in")
 	if cfg.Dir != "" {
-		dir := state{cfg.Dir, cfg.Logger}
+		dir := state{cfg.Dir, cfg.Logger, cfg.keep}
 		if s.ca, s.kept = dir.authority(s.now(), need, cfg.Machine); s.kept == nil {
 			s.file = absolute(dir.path(caFile))
 			return nil
 		}
-		if cfg.keep {
+		switch {
+		case errors.Is(s.kept, ErrStale), errors.Is(s.kept, ErrBelow):
+			return s.kept
+		case cfg.keep:
 			return s.Kept()
 		}
 		cfg.Logger.Warn("the CA for HTTPS is kept in memory, so it is another one after the next start; --state-dir DIR names a "+
 			"directory that can be written", "dir", cfg.Dir, "error", s.kept)
 	}
-	s.ca, err = newAuthority(s.now(), atMost(need, cfg.Machine, nil))
+	s.ca, err = newAuthority(s.now(), atMost(need, cfg.Machine))
 	return err
 }
 

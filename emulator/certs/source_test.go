@@ -84,13 +84,13 @@ func TestCAIsMadeOnceAndKept(t *testing.T) {
 	}
 }
 
-func TestCAIsReplacedWhereItDoesNotCoverWhatIsAsked(t *testing.T) {
+func TestCAHasANewCertificateWhereItDoesNotCoverWhatIsAsked(t *testing.T) {
 	dir, log := t.TempDir(), &logged{}
 	first := mustOpen(t, Config{Dir: dir, Names: []string{"one.test"}, Logger: log.logger()}, noon)
 	log.take()
 	second := mustOpen(t, Config{Dir: dir, Names: []string{"two.test", "203.0.113.7"}, Logger: log.logger()}, noon)
 	text := log.take()
-	if string(second.CA()) == string(first.CA()) || !strings.Contains(text, "must trust the new one") || !strings.Contains(text, "two.test, 203.0.113.7") {
+	if string(second.CA()) == string(first.CA()) || !strings.Contains(text, "stays trusted") || !strings.Contains(text, "two.test, 203.0.113.7") {
 		t.Errorf("log %s", text)
 	}
 	third := mustOpen(t, Config{Dir: dir, Names: []string{"one.test"}, Logger: log.logger()}, noon)
@@ -99,6 +99,101 @@ func TestCAIsReplacedWhereItDoesNotCoverWhatIsAsked(t *testing.T) {
 	}
 	if slices.Contains(third.Names(), "two.test") {
 		t.Errorf("the certificate is for more than is asked: %v", third.Names())
+	}
+}
+
+// What runs has its certificate from the former CA, and whoever asks for the CA now gets the new one.
+func TestWhatRunsStaysTrustedByTheNewCertificateOfItsCA(t *testing.T) {
+	cfg := Config{Dir: t.TempDir(), Names: []string{"one.test"}}
+	now := time.Now()
+	ended := mustOpen(t, cfg, now.Add(-caLife+leafLife-day))
+	first := mustOpen(t, cfg, now) // for a longer life
+	cfg.Names = []string{"two.test"}
+	second := mustOpen(t, cfg, now)
+	for name, s := range map[string]*Source{"ended": ended, "first": first, "second": second} {
+		if name == "ended" { // its certificate is not made anew before somebody asks for it
+			s.now = time.Now
+		}
+		for _, host := range []string{"localhost", "127.0.0.1"} {
+			if err := handshake(t, s, second.CA(), host); err != nil {
+				t.Errorf("%s at %s: %v", host, name, err)
+			}
+		}
+	}
+	if err := handshake(t, first, second.CA(), "one.test"); err != nil {
+		t.Errorf("a name of the one that runs: %v", err)
+	}
+	if err := handshake(t, second, first.CA(), "two.test"); err == nil {
+		t.Error("who trusts the former certificate trusts a name that it is not for")
+	}
+	if pin(first.ca.cert) != pin(second.ca.cert) || first.ca.cert.SerialNumber.Cmp(second.ca.cert.SerialNumber) == 0 {
+		t.Error("another key, or two certificates with one number")
+	}
+}
+
+func TestKeepChangesNoCA(t *testing.T) {
+	dir, log := t.TempDir(), &logged{}
+	first, err := Keep(Config{Dir: dir, Names: []string{"one.test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Keep(Config{Dir: dir}); err != nil || string(again.CA()) != string(first.CA()) {
+		t.Errorf("what it has: %v", err)
+	}
+	for _, what := range []string{"it was not made for two.test", "ca-key.pem cannot be used"} {
+		if strings.Contains(what, "used") {
+			if err := os.WriteFile(filepath.Join(dir, keyFile), []byte("torn"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := Keep(Config{Dir: dir, Names: []string{"two.test"}, Logger: log.logger()})
+		if s != nil || !errors.Is(err, ErrStale) || errors.Is(err, ErrMemory) || !strings.Contains(err.Error(), what) || log.take() != "" {
+			t.Errorf("%s: %v", what, err)
+		}
+		if onDisk, err := os.ReadFile(first.File()); err != nil || string(onDisk) != string(first.CA()) {
+			t.Errorf("%s: the CA has changed, %v", what, err)
+		}
+	}
+}
+
+func TestNamesThatOneCACannotHaveTogether(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Open(Config{Names: []string{"x.calls.test", "calls.test"}}); !errors.Is(err, ErrBelow) || !strings.Contains(err.Error(), "x.calls.test is below calls.test") {
+		t.Errorf("in one list: %v", err)
+	}
+	first := mustOpen(t, Config{Dir: dir, Names: []string{"calls.test"}, Machine: []string{"x.calls.test", "203.0.113.7"}}, time.Now())
+	if names := first.Names(); slices.Contains(names, "x.calls.test") || !slices.Contains(names, "203.0.113.7") {
+		t.Errorf("with one of the machine's: %v", names)
+	}
+	if err := handshake(t, first, first.CA(), "calls.test"); err != nil {
+		t.Errorf("with one of the machine's: %v", err)
+	}
+	for _, name := range []string{"x.calls.test", "test"} {
+		if _, err := Open(Config{Dir: dir, Names: []string{name}}); !errors.Is(err, ErrBelow) || errors.Is(err, ErrMemory) {
+			t.Errorf("%s beside one of a former start: %v", name, err)
+		}
+	}
+	if again := mustOpen(t, Config{Dir: dir}, time.Now()); string(again.CA()) != string(first.CA()) {
+		t.Error("the CA has changed")
+	}
+}
+
+func TestNamesOfACAOnlyGrow(t *testing.T) {
+	dir := t.TempDir()
+	var many []string
+	for i := range 3 * maxNames / 2 {
+		many = append(many, "n"+strings.Repeat("x", i%50)+strings.Repeat("y", i/50)+".test")
+	}
+	mustOpen(t, Config{Dir: dir, Names: many[:maxNames/2]}, noon)
+	mustOpen(t, Config{Dir: dir, Names: many[maxNames/2 : maxNames]}, noon)
+	last := mustOpen(t, Config{Dir: dir, Names: many[maxNames:], Machine: []string{"laptop"}}, noon)
+	for _, name := range many {
+		if !last.ca.covers(name) {
+			t.Errorf("%s is lost", name)
+		}
+	}
+	if names := last.Names(); slices.Contains(names, many[0]) || len(names) > maxNames {
+		t.Errorf("%d names: %v", len(names), names)
 	}
 }
 
@@ -361,6 +456,24 @@ func TestNamesThatNoCertificateCanHaveAreRefused(t *testing.T) {
 	}
 }
 
+// A system may trust a former certificate of the CA, which OpenSSL would take for the newest.
+func TestBundleHasNoFormerCertificateOfTheCA(t *testing.T) {
+	cfg := Config{Dir: filepath.Join(t.TempDir(), "state")}
+	first := mustOpen(t, cfg, noon)
+	roots := filepath.Join(t.TempDir(), "roots")
+	other := string(mustAuthority(t).certPEM())
+	if err := os.WriteFile(roots, []byte("# one\n"+other+"# former\n"+string(first.CA())+"# two\n"+other+"# end"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Names = []string{"one.test"}
+	second := mustOpen(t, cfg, noon)
+	path, err := second.Bundle(roots)
+	text, readErr := os.ReadFile(path)
+	if want := "# one\n" + other + "# two\n" + other + "# end\n" + string(second.CA()); err != nil || readErr != nil || string(text) != want {
+		t.Errorf("%s, %v, %v", text, err, readErr)
+	}
+}
+
 func TestBundleAddsTheCAToWhatTheSystemTrusts(t *testing.T) {
 	dir := t.TempDir()
 	roots := filepath.Join(dir, "roots")
@@ -375,6 +488,25 @@ func TestBundleAddsTheCAToWhatTheSystemTrusts(t *testing.T) {
 		if err := errors.Join(err, readErr); err != nil || string(text) != want || path != filepath.Join(dir, "state", bundleFile) {
 			t.Errorf("%s: %q, %v", path, text, err)
 		}
+	}
+	for _, change := range []func() error{
+		func() error { return nil }, // for a name
+		func() error { return os.WriteFile(filepath.Join(dir, "state", keyFile), nil, 0o600) },
+		func() error { return os.WriteFile(filepath.Join(dir, "state", bundleFile), []byte(want), 0o600) }, // a former one
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		newer := mustOpen(t, Config{Dir: filepath.Join(dir, "state"), Names: []string{"one.test"}}, noon)
+		text, err := os.ReadFile(filepath.Join(dir, "state", bundleFile))
+		if err != nil || string(text) != "the system's\n"+string(newer.CA()) || string(text) == want {
+			t.Errorf("after another process changed the CA: %q, %v", text, err)
+		}
+	}
+	if path, err := s.Bundle(roots); err != nil || path != filepath.Join(dir, "state", bundleFile) {
+		t.Error(err)
+	} else if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), string(s.CA())) {
+		t.Errorf("written with a former CA: %q, %v", text, err)
 	}
 	if _, err := mustOpen(t, Config{}, noon).Bundle(); !errors.Is(err, ErrMemory) {
 		t.Errorf("in memory: %v", err)

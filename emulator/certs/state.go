@@ -25,14 +25,15 @@ const lockWait = 5 * time.Second
 
 // state is a directory with a CA.
 type state struct {
-	dir string
-	log *slog.Logger
+	dir  string
+	log  *slog.Logger
+	asIs bool // a CA that is there is not replaced
 }
 
 func (s state) path(name string) string { return filepath.Join(s.dir, name) }
 
-// authority returns the CA of the directory, or a new one that takes its place, made for need and extra, if there is none
-// that is good for need.
+// authority returns the CA of the directory, or one that takes its place, made for need and extra, if there is none that is good
+// for need. Errors wrap ErrStale or ErrBelow where the directory is not to blame.
 func (s state) authority(now time.Time, need, extra []string) (*authority, error) {
 	err := os.MkdirAll(s.dir, 0o700)
 	if err == nil {
@@ -51,33 +52,42 @@ func (s state) authority(now time.Time, need, extra []string) (*authority, error
 			s.log.Debug("the state directory is used as it is", "dir", s.dir, "error", err)
 		}
 		return found, nil
-	case err != nil:
+	case err != nil && (found == nil || !s.asIs):
 		return nil, err
+	case problem != "" && s.asIs:
+		return nil, fmt.Errorf("%w: %s", ErrStale, problem)
 	}
-	var kept []string
-	if found != nil {
-		kept = found.names()
-	}
-	made, err := newAuthority(now, atMost(need, extra, kept))
+	made, err := successor(found, now, need, extra)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.write(made); err != nil {
 		return nil, err
 	}
-	if problem == "" {
-		s.log.Info("a CA was made for HTTPS; callsemu env tells how to trust it", "file", s.path(caFile))
-	} else {
+	switch {
+	case found != nil:
+		s.log.Warn("the CA for HTTPS has a new certificate, by which what runs with the former one stays trusted; copies of the former are "+
+			"to be replaced", "file", s.path(caFile), "why", problem)
+	case problem != "":
 		s.log.Warn("a new CA takes the place of the one that was there; whoever trusted that must trust the new one",
 			"file", s.path(caFile), "why", problem)
+	default:
+		s.log.Info("a CA was made for HTTPS; callsemu env tells how to trust it", "file", s.path(caFile))
 	}
 	return made, nil
 }
 
-// atMost joins the lists as long as there is room; the first one has it always.
-func atMost(need, extra, kept []string) []string {
-	all := clean(need, extra, kept)
-	return all[:min(len(all), max(maxNames, len(need)))]
+// successor is the CA that takes the place of the one that was found, if one was. What that covers is covered by the new one,
+// since there may be listeners with a certificate for it.
+func successor(found *authority, now time.Time, need, extra []string) (*authority, error) {
+	if found == nil {
+		return newAuthority(now, atMost(need, extra))
+	}
+	all := clean(need, found.names())
+	if err := together(all); err != nil {
+		return nil, err
+	}
+	return found.renewed(now, atMost(all, extra))
 }
 
 // read returns the CA that is there, and what is wrong with it: nothing and nothing where there is none.
@@ -114,18 +124,34 @@ func (s state) write(a *authority) error {
 	return s.publish(a)
 }
 
-// publish makes ca.pem the certificate of the key file, and keeps others away from the key.
+// publish makes ca.pem the certificate of the key file, and the last one of bundle.pem where there is that, and keeps others away
+// from the key.
 func (s state) publish(a *authority) error {
 	if info, err := os.Stat(s.path(keyFile)); err == nil && info.Mode().Perm()&0o077 != 0 {
 		if err := os.Chmod(s.path(keyFile), 0o600); err != nil {
 			return err
 		}
 	}
-	text, err := os.ReadFile(s.path(caFile))
-	if err == nil && bytes.Equal(text, a.certPEM()) {
+	if err := s.renew(caFile, a.certPEM()); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(s.path(bundleFile))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return s.replace(caFile, a.certPEM(), 0o644)
+	if err != nil {
+		return err
+	}
+	others := text[:max(0, bytes.LastIndex(text, []byte(certBegin)))]
+	return s.renew(bundleFile, slices.Concat(others, a.certPEM()))
+}
+
+// renew writes a file for everybody to read, if it does not have that text.
+func (s state) renew(name string, text []byte) error {
+	if old, err := os.ReadFile(s.path(name)); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	return s.replace(name, text, 0o644)
 }
 
 // replace writes a file in one step.
