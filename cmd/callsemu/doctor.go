@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/callsemu/callsemu/cmd/callsemu/internal/doctor"
@@ -17,12 +15,11 @@ import (
 var errUnhealthy = errors.New("a client gets no media")
 
 type doctorCommand struct {
+	trustedCA
 	URL       string        `name:"url" default:"http://127.0.0.1:1473" env:"CALLSEMU_URL" help:"The API as clients reach it, with or without /v1; also https://rtc.live.cloudflare.com where the emulator stands in for it."`
 	AppID     string        `name:"app-id" env:"CALLS_APP_ID" placeholder:"ID" help:"The app; the mode dev takes any."`
 	AppSecret string        `name:"app-secret" env:"CALLS_APP_SECRET" placeholder:"SECRET" help:"Its secret."`
 	TURNKey   string        `name:"turn-key" env:"CALLSEMU_TURN_KEY" placeholder:"ID:TOKEN" help:"A TURN key; the mode dev takes any."`
-	CAFile    string        `name:"ca-file" env:"CALLSEMU_CA_FILE" placeholder:"FILE" help:"A CA to trust besides the system's. Without it, the one that callsemu keeps on this machine, if there is one."`
-	StateDir  string        `env:"CALLSEMU_STATE_DIR" placeholder:"DIR" help:"Where callsemu keeps its CA, as with serve."`
 	Timeout   time.Duration `default:"5s" env:"CALLSEMU_TIMEOUT" help:"When to give up, for each check."`
 	JSON      bool          `name:"json" help:"Print one JSON object instead of lines."`
 }
@@ -70,7 +67,7 @@ func (d *doctorCommand) config() (doctor.Config, error) {
 	for cfg.TURNKey, cfg.TURNToken = range keys { // any of them will do
 		break
 	}
-	cfg.CA, cfg.CAFile, err = d.ca()
+	cfg.CA, cfg.CAFile, err = d.read()
 	return cfg, err
 }
 
@@ -79,23 +76,4 @@ func nonEmpty(value string) []string {
 		return nil
 	}
 	return []string{value}
-}
-
-// ca reads the CA that was named, or the one that serve keeps here; to have none is no error.
-func (d *doctorCommand) ca() (pem []byte, file string, err error) {
-	if d.CAFile != "" {
-		if pem, err = os.ReadFile(d.CAFile); err != nil {
-			return nil, "", fmt.Errorf("--ca-file %s: %w; curl -so FILE URL/_emu/ca.pem gets it", d.CAFile, err)
-		}
-		return pem, d.CAFile, nil
-	}
-	dir, err := stateDir(d.StateDir)
-	if err != nil {
-		return nil, "", nil //nolint:nilerr // no directory, no CA
-	}
-	file = filepath.Join(dir, "ca.pem")
-	if pem, err = os.ReadFile(file); err != nil {
-		return nil, "", nil //nolint:nilerr // as above
-	}
-	return pem, file, nil
 }

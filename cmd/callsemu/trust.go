@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -11,9 +12,44 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/callsemu/callsemu/cmd/callsemu/internal/doctor"
 	"github.com/callsemu/callsemu/emulator"
 	"github.com/callsemu/callsemu/emulator/certs"
 )
+
+// trustedCA is the CA that wait and doctor trust besides the system's.
+type trustedCA struct {
+	CAFile   string `name:"ca-file" env:"CALLSEMU_CA_FILE" placeholder:"FILE" help:"A CA to trust besides the system's. Without it, the one that callsemu keeps on this machine, if there is one."`
+	StateDir string `env:"CALLSEMU_STATE_DIR" placeholder:"DIR" help:"Where callsemu keeps its CA, as with serve."`
+}
+
+// read reads the CA that was named, or the one that serve keeps here; to have none is no error.
+func (t trustedCA) read() (pem []byte, file string, err error) {
+	if t.CAFile != "" {
+		if pem, err = os.ReadFile(t.CAFile); err != nil {
+			return nil, "", fmt.Errorf("--ca-file %s: %w; curl -so FILE URL/_emu/ca.pem gets it", t.CAFile, err)
+		}
+		return pem, t.CAFile, nil
+	}
+	dir, err := stateDir(t.StateDir)
+	if err != nil {
+		return nil, "", nil //nolint:nilerr // no directory, no CA
+	}
+	file = filepath.Join(dir, "ca.pem")
+	if pem, err = os.ReadFile(file); err != nil {
+		return nil, "", nil //nolint:nilerr // as above
+	}
+	return pem, file, nil
+}
+
+// roots are what a client trusts at this moment.
+func (t trustedCA) roots() (*x509.CertPool, error) {
+	pem, file, err := t.read()
+	if err != nil {
+		return nil, err
+	}
+	return doctor.Roots(pem, file)
+}
 
 // keptCA is what ca and env have in common: the CA that serve will use with the same settings.
 type keptCA struct {

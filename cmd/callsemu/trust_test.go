@@ -53,14 +53,18 @@ func tellsWhomToTrust(t *testing.T, binary string) {
 			t.Errorf("%s is %q, want %q", name, vars[name], want)
 		}
 	}
+	keepsTrust(t, binary, state, ca.stdout)
 	for _, file := range []string{vars["NODE_EXTRA_CA_CERTS"], vars["SSL_CERT_FILE"]} {
 		trusted, err := os.ReadFile(file)
-		if err != nil || !bytes.HasSuffix(trusted, []byte(ca.stdout)) {
+		if err != nil || bytes.HasSuffix(trusted, []byte(ca.stdout)) { // it is the new one
 			t.Errorf("%s: %v", file, err)
 		}
 		if status := healthOver(t, vars["CALLS_API_URL"], trusted); status != http.StatusOK {
 			t.Errorf("trusting %s: status %d", file, status)
 		}
+	}
+	if got := runToEnd(t, binary, state, "wait", "--url="+strings.Replace(root, "http:", "https:", 1), "--timeout="+patience.String()); got.status != 0 {
+		t.Errorf("wait over HTTPS: %+v", got)
 	}
 	s.stop(t, os.Interrupt)
 
@@ -68,6 +72,25 @@ func tellsWhomToTrust(t *testing.T, binary string) {
 	vars = evaluated(t, elsewhere.stdout)
 	if vars["CALLS_API_URL"] != "https://calls.test:443/v1" || vars["SSL_CERT_FILE"] != filepath.Join(dir, "ca.pem") {
 		t.Errorf("a CA of another machine: %+v", elsewhere)
+	}
+}
+
+// keepsTrust asks for what the CA lacks while an emulator runs: looking at it changes nothing, another start gives it a new certificate.
+func keepsTrust(t *testing.T, binary string, state []string, former string) {
+	for _, command := range []string{"ca", "env"} {
+		got := runToEnd(t, binary, state, command, "--tls-name=other.test")
+		if got.status != 1 || got.stdout != "" || !strings.Contains(got.stderr, "start callsemu with --tls-name other.test") {
+			t.Errorf("%s of a name that the CA lacks: %+v", command, got)
+		}
+	}
+	serve(t, binary, state, free("--turn-host=turn.test")...).stop(t, os.Interrupt)
+	if got := runToEnd(t, binary, state, "ca"); got.status != 0 || got.stdout != former {
+		t.Errorf("the CA has changed: %+v", got)
+	}
+	another := serve(t, binary, state, free("--tls-name=other.test")...)
+	another.stop(t, os.Interrupt)
+	if got := runToEnd(t, binary, state, "ca"); got.status != 0 || got.stdout == former || !strings.Contains(another.log.String(), "stays trusted") {
+		t.Errorf("the CA has not changed: %+v", got)
 	}
 }
 

@@ -208,14 +208,23 @@ func newPatient(cfg Config) (*patient, error) {
 		cfg: cfg, url: target, host: target.Hostname(), port: uint16(number),
 		app: accountOf(cfg.AppID, cfg.AppSecret), key: accountOf(cfg.TURNKey, cfg.TURNToken),
 	}
-	if p.roots, err = x509.SystemCertPool(); err != nil {
-		p.roots = x509.NewCertPool()
-	}
-	if len(cfg.CA) > 0 && !p.roots.AppendCertsFromPEM(cfg.CA) {
-		return nil, fmt.Errorf("--ca-file %s: no certificate in PEM; curl -so FILE %s/_emu/ca.pem gets the CA", cfg.CAFile, p.root())
+	if p.roots, err = Roots(cfg.CA, cfg.CAFile); err != nil {
+		return nil, err
 	}
 	p.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.roots}, ForceAttemptHTTP2: true}}
 	return p, nil
+}
+
+// Roots are what the system trusts and the CA in PEM, which may be empty.
+func Roots(ca []byte, file string) (*x509.CertPool, error) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if len(ca) > 0 && !roots.AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("--ca-file %s: no certificate in PEM; curl -so FILE URL/_emu/ca.pem gets the CA", file)
+	}
+	return roots, nil
 }
 
 // root is the URL without a path.
