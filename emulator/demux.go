@@ -7,11 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/callsemu/callsemu/internal/loglimit"
+	"github.com/callsemu/callsemu/stunserver"
 )
 
 const (
@@ -81,6 +81,7 @@ type demux struct {
 	doors   []door
 	web     *handoff // what the HTTP server accepts from
 	log     *slog.Logger
+	trust   string        // how a client comes to trust the certificate
 	wait    time.Duration // firstByteWait, shorter in tests
 	closing chan struct{}
 	wg      sync.WaitGroup
@@ -248,21 +249,14 @@ type handshakeError struct{ error }
 
 func (e handshakeError) Unwrap() error { return e.error }
 
-// distrusts tells the alerts by which clients refuse a certificate (RFC 8446 section 6.2): bad_certificate,
-// certificate_unknown and unknown_ca. Their type is not exported.
-func (e handshakeError) distrusts() bool {
-	text := e.Error()
-	return strings.HasPrefix(text, "remote error: ") && strings.Contains(text, "certificate")
-}
-
 // explain logs why a connection was closed; in words where its user can do something about it.
 func (d *demux) explain(conn net.Conn, err error) {
 	remote := conn.RemoteAddr().String()
 	var refused refusedProtocol
 	var shaken handshakeError
 	switch {
-	case errors.As(err, &shaken) && shaken.distrusts():
-		d.warn("a client does not trust the certificate; callsemu env tells how to trust its CA", "remote", remote, "error", err)
+	case errors.As(err, &shaken) && stunserver.Distrusted(shaken.error):
+		d.warn("a client does not trust the certificate; "+d.trust, "remote", remote, "error", err)
 	case errors.As(err, &refused) && refused.spoken == protocolHTTP && refused.at.tls != nil:
 		d.warn("a client spoke plain HTTP to a port that is for HTTPS alone; use a URL that begins with https://", "remote", remote)
 	case errors.As(err, &refused) && refused.spoken == protocolTLS:

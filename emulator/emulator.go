@@ -138,6 +138,7 @@ func build(cfg Config, socks *sockets, stun *stunserver.Server, tls *secure, ext
 		Faults: faultRules{e.faults}, Adapters: newAdapterMaker(cfg), Logger: cfg.Logger,
 	})
 	e.demux = newDemux(socks.tcp[0].Addr(), cfg.Logger)
+	e.demux.trust = tls.cure()
 	e.serveDoors(socks.tcp)
 	e.server = &http.Server{
 		Handler:           e.guests.calls(newFront(e)),

@@ -85,6 +85,14 @@ func logCert(log *slog.Logger, source *certs.Source) {
 	log.Info("the certificate for HTTPS is the given one", "names", leaf.DNSNames, "addresses", leaf.IPAddresses, "until", leaf.NotAfter)
 }
 
+// cure says how a client comes to trust the certificate.
+func (s *secure) cure() string {
+	if s.source.CA() == nil {
+		return "it is that of --tls-cert, so let the client trust the CA which signed that"
+	}
+	return "callsemu env tells how to trust its CA"
+}
+
 // HTTPSURLs are base URLs like BaseURL, for HTTPS: that of the API's own port first, then those of Config.HTTPS.
 func (e *Emulator) HTTPSURLs() []string {
 	urls := []string{"https://" + reachable(e.listen).String() + "/v1"}

@@ -257,6 +257,7 @@ func startSecure(t *testing.T, inside bool, edit func(*demux)) (addr string, sou
 		t.Fatal(err)
 	}
 	addr, log = startDemux(t, func(d *demux) {
+		d.trust = (&secure{source: source}).cure()
 		at := &d.doors[0].entrance
 		within := &entrance{web: at.web}
 		if inside {
@@ -312,6 +313,31 @@ func TestWhatADoorForTLSRefuses(t *testing.T) {
 		t.Error("connected without the CA")
 	}
 	mustWaitFor(t, "the line about the CA", func() bool { return bytes.Contains(log.Bytes(), []byte("callsemu env tells how")) })
+}
+
+// On every port for TLS the log tells the same cure for a certificate that is not trusted, the one for whose it is.
+func TestCertificateThatIsNotTrusted(t *testing.T) {
+	cert, key, _ := userCert(t)
+	for name, c := range map[string]struct {
+		edit func(*Config)
+		cure string
+	}{
+		"callsemu's":  {func(*Config) {}, "callsemu env tells how to trust its CA"},
+		"of the user": {func(c *Config) { c.TLSCert, c.TLSKey = cert, key }, "it is that of --tls-cert, so let the client trust the CA which signed that"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c.edit, func(c *Config) { c.STUN = "127.0.0.1:0" })
+			for addr, line := range map[string]string{
+				r.e.listen.String():         `"msg":"a client does not trust the certificate; ` + c.cure + `"`,
+				r.e.stun.TLSAddr().String(): `"cure":"` + c.cure + `"`,
+			} {
+				if err := dialTLS(t, addr, nil).Handshake(); err == nil {
+					t.Errorf("%s: connected without the CA", addr)
+				}
+				mustWaitFor(t, line, func() bool { return bytes.Contains(r.log.Bytes(), []byte(line)) })
+			}
+		})
+	}
 }
 
 func TestHandshakeThatStallsIsEnded(t *testing.T) {

@@ -61,6 +61,7 @@ func (e *Emulator) serveTURN(want addresses) error {
 		Announce:        announced(want.relay),
 		RelayPorts:      want.relayPorts,
 		TLS:             e.secure.source.TLS(),
+		TLSCure:         e.secure.cure(),
 		PublicPeersOnly: !e.cfg.deviates("DEV-9"),
 		Own:             e.own,
 		Limits:          e.turnLimits,

@@ -1,9 +1,13 @@
 package stunserver
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,4 +56,37 @@ func TestASocketThatKeepsFailingIsCountedInTheLog(t *testing.T) {
 			t.Errorf("%d failures, %d lines", tries, lines)
 		}
 	})
+}
+
+// The server knows neither what made its certificate nor how that is trusted: who configures it says so.
+func TestHandshakesThatFailAreToldApart(t *testing.T) {
+	out := &lockedBuilder{}
+	s := startTURN(t, func(c *Config, turn *TURNConfig) {
+		c.Logger = slog.New(slog.NewTextHandler(out, nil))
+		turn.TLSCure = "ask the janitor"
+	})
+	wantLine := func(parts ...string) {
+		t.Helper()
+		until(t, strings.Join(parts, " ")+" in the log", func() bool {
+			for line := range strings.Lines(out.String()) {
+				if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	distrusting, err := tls.Dial("tcp", s.TLSAddr().String(), &tls.Config{RootCAs: x509.NewCertPool()})
+	if err == nil {
+		_ = distrusting.Close()
+		t.Fatal("connected without the CA")
+	}
+	wantLine(`why="the client does not trust the certificate: remote error: tls: `, `cure="ask the janitor"`)
+	plain, err := net.Dial("tcp", s.TLSAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	write(t, plain, request().Raw)
+	wantLine(`why="the TLS handshake failed: `, `cure="the client speaks no TLS there`)
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -292,11 +293,25 @@ func (s *Server) serveConn(p *place, secure *tls.Config) {
 	case errors.Is(err, net.ErrClosed): // from this side
 		return
 	case err != nil:
-		s.refuse("tls", tcpAddr(p.conn.RemoteAddr()), "the TLS handshake failed: "+err.Error(), "where the client names the certificate, let it "+
-			"trust the CA, and use the name that it is for; otherwise it speaks no TLS, or one older than 1.1")
+		s.refuseTLS(tcpAddr(p.conn.RemoteAddr()), err)
 		return
 	}
 	s.serveStream(p, over, "tls")
+}
+
+func (s *Server) refuseTLS(client netip.AddrPort, err error) {
+	if Distrusted(err) {
+		s.refuse("tls", client, "the client does not trust the certificate: "+err.Error(), s.turn.TLSCure)
+		return
+	}
+	s.refuse("tls", client, "the TLS handshake failed: "+err.Error(), "the client speaks no TLS there, or one older than 1.1, or gave up")
+}
+
+// Distrusted tells the alerts by which clients refuse a certificate (RFC 8446 section 6.2: bad_certificate, certificate_unknown,
+// unknown_ca and their like) from other errors of a handshake. Their type is not exported.
+func Distrusted(err error) bool {
+	text := err.Error()
+	return strings.HasPrefix(text, "remote error: ") && strings.Contains(text, "certificate")
 }
 
 // serveStream serves messages until the end of their stream, which is the place's connection or inside it.

@@ -24,6 +24,10 @@ type TURNConfig struct {
 	// TLS holds the certificate for Config.TLSAddr.
 	TLS *tls.Config
 
+	// TLSCure says, for the log, what is to be done about a handshake that a client ended because it does not trust the certificate:
+	// where its CA is to be had. Empty tells of no place.
+	TLSCure string
+
 	// PublicPeersOnly refuses peers on private and loopback addresses, too (contract 7.2), but for Own and for other relays, by
 	// which two clients of this server reach each other.
 	PublicPeersOnly bool
@@ -72,6 +76,9 @@ func (c TURNConfig) withDefaults() TURNConfig {
 	}
 	if !c.RelayIP.IsUnspecified() {
 		c.Announce = c.RelayIP
+	}
+	if c.TLSCure == "" {
+		c.TLSCure = "let the client trust the CA of the certificate"
 	}
 	if c.Own == nil {
 		c.Own = func() map[netip.AddrPort]netip.AddrPort { return nil }
