@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves HTTPS with the clients that are on this machine: each does what "callsemu env" prints, against an emulator with a new
-# CA, and under the names of the service, which lead here by /etc/hosts as they do on a laptop. Then it shows that the CA is
-# good for nothing else. A client that is not installed is named and left out.
+# CA, and under the names of the service, which lead here by /etc/hosts as they do on a laptop. Then another start asks for one more
+# name, and clients that come after it reach the first one still. At last it shows that the CA is good for nothing else. A client
+# that is not installed is named and left out.
 #
 # It runs in a mount and network namespace of its own, so that /etc/hosts and the network of the machine stay as they are.
 # Where there are none, it leaves out what needs them.
@@ -171,11 +172,14 @@ chromium_reaches() {
 		--virtual-time-budget=5000 --dump-dom file://$work/page.html" | tee /dev/stderr | session
 }
 
+# nss_trusts BROWSER HOME: the CA is added to the database in a home directory.
 nss_trusts() {
-	mkdir -p "$work/.pki/nssdb"
-	certutil -d "sql:$work/.pki/nssdb" -N --empty-password
-	HOME=$work "$BASH" -c "$(printed 'or for good' | head -n 1)"
-	HOME=$work "$1" --user-data-dir="$work/nss" --headless --no-sandbox --disable-gpu --dump-dom "$(bases | tail -n 1 | sed 's|/v1$||')/healthz" |
+	if ! [ -d "$2/.pki/nssdb" ]; then
+		mkdir -p "$2/.pki/nssdb"
+		certutil -d "sql:$2/.pki/nssdb" -N --empty-password
+	fi
+	HOME=$2 "$BASH" -c "$(printed 'or for good' | head -n 1)"
+	HOME=$2 "$1" --user-data-dir="$2/nss" --headless --no-sandbox --disable-gpu --dump-dom "$(bases | tail -n 1 | sed 's|/v1$||')/healthz" |
 		tee /dev/stderr | grep '"healthy":true' >/dev/null
 }
 
@@ -230,12 +234,67 @@ clients() {
 	for browser in chromium chromium-browser google-chrome; do
 		have "$browser" || continue
 		check "$browser with the flags as printed" chromium_reaches "$browser" flagged
-		! have certutil || check "$browser trusting the CA in NSS" nss_trusts "$browser"
+		! have certutil || check "$browser trusting the CA in NSS" nss_trusts "$browser" "$work"
 		[ -z "${TLS_TEST_APART:-}" ] || ! have certutil || check "$browser relays under the names in /etc/hosts" chromium_relays "$browser"
 		break
 	done
 	for browser in curl node python3 java chromium certutil; do
 		have "$browser" || echo "not installed, so not checked: $browser"
+	done
+}
+
+# another NAME OPTION...: callsemu with the same CA, until it is up; it asks for a name that the CA lacks.
+another() {
+	local name=$1
+	shift
+	"$work/callsemu" --listen 127.0.0.1:0 --media 127.0.0.1 --stun off --state-dir "$work/state" --tls-name "$name" \
+		>"$work/another" 2>"$work/another.log" &
+	local other=$! tries url status=1
+	for tries in $(seq 100); do
+		url=$(sed -n 's|.*base URL *\(http://.*\)/v1|\1|p' "$work/another")
+		if [ -n "$url" ]; then
+			status=0
+			"$@" "${url/#http:/https:}" || status=$?
+			break
+		fi
+		sleep 0.1
+	done
+	kill "$other"
+	wait "$other" 2>/dev/null || true
+	return "$status"
+}
+
+ready() { "$work/callsemu" wait --state-dir "$work/state" --timeout 20s --url "$1"; }
+
+bundle_reaches() { curl -fsS --cacert "$work/state/bundle.pem" "$1/healthz"; }
+
+changed() { ! cmp "$work/former.pem" "$work/state/ca.pem"; }
+
+# renewed: the emulator that runs has its certificate from a former one of the CA; clients that come now trust the new one.
+renewed() {
+	local base browser
+	base=$(bases | head -n 1)
+	cp "$work/state/ca.pem" "$work/former.pem"
+	check "env of a name that the CA lacks is refused" fails "$work/callsemu" env --state-dir "$work/state" --tls-name other.test
+	check "and changes nothing" fails changed
+	check "another start asks for a name, and is trusted" another other.test ready
+	check "and the CA has a new certificate" changed
+	! have curl || check "a bundle that was there follows" another more.test bundle_reaches
+	eval "$("$work/callsemu" env --url "${base%/v1}" --state-dir "$work/state" | tee "$work/env")"
+	! have curl || check "curl trusts the one that runs" curl_reaches "$base"
+	! have node || check "Node.js trusts the one that runs" node_reaches "$base"
+	check "Go trusts the one that runs" go_reaches "$base"
+	! have python3 || check "Python trusts the one that runs" urllib_reaches "$base"
+	if have java && have keytool; then
+		check "keytool as printed, once more" java_store
+		check "Java trusts the one that runs" java_reaches "$base"
+	fi
+	for browser in chromium chromium-browser google-chrome; do
+		have "$browser" || continue
+		check "$browser with the flags as printed trusts the one that runs" chromium_reaches "$browser" renewed
+		! have certutil || check "$browser trusting the new certificate in NSS trusts the one that runs" nss_trusts "$browser" "$work/renewed"
+		! have certutil || check "$browser trusting both does" nss_trusts "$browser" "$work"
+		break
 	done
 }
 
@@ -304,6 +363,7 @@ start
 unset SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE REQUESTS_CA_BUNDLE NODE_EXTRA_CA_CERTS HTTPS_PROXY https_proxy HTTP_PROXY http_proxy ALL_PROXY all_proxy
 eval "$(cat "$work/env")"
 clients
+renewed
 constraints
 check "no client distrusted it" fails grep 'does not trust' "$work/log"
 echo "$passed passed, $failed failed"
