@@ -106,6 +106,8 @@ func wrongSettings(t *testing.T, binary string) {
 		{"https", "", append(free, "--https=443"), []string{"--https 443", "127.0.0.1:443"}},
 		{"busy https port", "", append(free, "--https="+taken), []string{"--https " + taken, "in use"}},
 		{"tls name", "", append(free, "--tls-name=*.calls.test"), []string{"--tls-name *.calls.test", "calls.example"}},
+		{"tls name below another", "", append(free, "--tls-name=calls.test,x.calls.test"), []string{"--tls-name", "x.calls.test is below calls.test", "--state-dir DIR"}},
+		{"env of a tls name below another", "CALLSEMU_TLS_NAME=x.localhost", []string{"env"}, []string{"--tls-name", "x.localhost is below localhost", "--state-dir DIR"}},
 		{"tls cert alone", "", append(free, "--tls-cert=cert.pem"), []string{"--tls-cert cert.pem", "--tls-key"}},
 		{"tls cert that is not there", "", append(free, "--tls-cert=none", "--tls-key=none"), []string{"--tls-cert none", "no such file", "PEM"}},
 		{"ca in no directory", "CALLSEMU_STATE_DIR=/dev/null/x", []string{"ca"}, []string{"--state-dir /dev/null/x", "/_emu/ca.pem"}},

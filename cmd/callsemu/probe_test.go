@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,6 +116,13 @@ func TestWaitTellsWhyAndWhatToDo(t *testing.T) {
 				t.Errorf("it says %s", text)
 			}
 		})
+	}
+}
+
+func TestNameThatDoesNotResolveIsExplained(t *testing.T) {
+	err := explained(&url.Error{Op: "Get", URL: "http://calls.test/readyz", Err: &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "calls.test"}}})
+	if !strings.HasSuffix(err.Error(), "no such host; give a name or an address that leads to callsemu from here") {
+		t.Error(err)
 	}
 }
 

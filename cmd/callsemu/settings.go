@@ -48,7 +48,7 @@ type settings struct {
 	Set        []string `env:"CALLSEMU_SET" placeholder:"NAME=VALUE" help:"Change a limit or timeout of the API. Repeatable; the names are below."`
 	Emu        string   `default:"on" enum:"on,off" env:"CALLSEMU_EMU" help:"on or off: the /_emu/ zone, which the real service does not have."`
 	Host       []string `env:"CALLSEMU_HOST" placeholder:"NAME" help:"A host name under which the /_emu/ zone answers, besides addresses, localhost and names without a dot. Repeatable."`
-	TLSName    []string `name:"tls-name" env:"CALLSEMU_TLS_NAME" placeholder:"NAME" help:"A host name or address for which HTTPS has a certificate, besides the machine's and the service's own names. Repeatable. What the CA does not cover takes a new one."`
+	TLSName    []string `name:"tls-name" env:"CALLSEMU_TLS_NAME" placeholder:"NAME" help:"A host name or address for which HTTPS has a certificate, besides the machine's and the service's own names. Repeatable. What the CA does not cover takes a new certificate of the CA: copies of the former one are to be replaced, what runs stays trusted."`
 	TLSCert    string   `name:"tls-cert" env:"CALLSEMU_TLS_CERT" placeholder:"FILE" help:"A certificate chain in PEM to use for HTTPS, instead of one from a CA of callsemu's."`
 	TLSKey     string   `name:"tls-key" env:"CALLSEMU_TLS_KEY" placeholder:"FILE" help:"The key of --tls-cert, in PEM."`
 	StateDir   string   `env:"CALLSEMU_STATE_DIR" placeholder:"DIR" help:"Where the CA for HTTPS is kept. Without it, callsemu in the directory for users' configuration (on Linux ~/.config)."`

@@ -130,9 +130,9 @@ func (a *authority) covers(name string) bool {
 	return slices.Contains(a.cert.PermittedDNSDomains, hosts[0]) && !below
 }
 
-// names are what the CA was made for.
+// names are what the CA was made for, and is good for: an older callsemu permitted what it excluded as well.
 func (a *authority) names() []string {
-	names := slices.Clone(a.cert.PermittedDNSDomains)
+	names := slices.DeleteFunc(slices.Clone(a.cert.PermittedDNSDomains), func(name string) bool { return !a.covers(name) })
 	for _, n := range a.cert.PermittedIPRanges {
 		if ones, bits := n.Mask.Size(); ones == bits {
 			names = append(names, n.IP.String())

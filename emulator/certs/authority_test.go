@@ -82,6 +82,27 @@ func TestShapeOfTheCA(t *testing.T) {
 	}
 }
 
+// An older callsemu may have derived the key id in another way.
+func TestRenewedCAIsFoundByWhatTheFormerOneSigned(t *testing.T) {
+	a := mustAuthority(t)
+	former := *a.cert
+	former.SubjectKeyId = []byte("derived in another way")
+	b, err := (&authority{&former, a.key}).renewed(noon, clean(Standard(), []string{"calls.test"}))
+	if err != nil || string(b.cert.SubjectKeyId) != string(former.SubjectKeyId) || string(b.cert.RawSubject) != string(a.cert.RawSubject) || !b.key.Equal(a.key) {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if !b.covers("calls.test") || b.covers("example.com") || !b.cert.MaxPathLenZero || !b.cert.PermittedDNSDomainsCritical {
+		t.Errorf("the constraints are %v", b.cert.PermittedDNSDomains)
+	}
+}
+
+func TestNameBelowAnotherIsNotCovered(t *testing.T) {
+	a := mustAuthority(t, "calls.test", "x.calls.test")
+	if verify(t, a, "x.calls.test", x509.ExtKeyUsageServerAuth) == nil || a.covers("x.calls.test") || slices.Contains(a.names(), "x.calls.test") || !a.covers("calls.test") {
+		t.Errorf("it is for %v", a.names())
+	}
+}
+
 func TestCertificateLivesLessThanBrowsersAllow(t *testing.T) {
 	pair, err := mustAuthority(t).issue(noon, []string{"localhost"})
 	if err != nil {

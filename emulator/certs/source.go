@@ -91,7 +91,7 @@ func open(cfg Config, now func() time.Time) (*Source, error) {
 	own := clean(cfg.Machine)
 	left := slices.DeleteFunc(slices.Clone(own), s.ca.covers)
 	if len(left) > 0 {
-		cfg.Logger.Info("the CA was not made for some of this machine's names; --tls-name NAME makes a new one that is",
+		cfg.Logger.Info("the CA was not made for some of this machine's names; --tls-name NAME adds one",
 			"names", strings.Join(left, ","))
 	}
 	s.names = atMost(need, slices.DeleteFunc(own, func(name string) bool { return slices.Contains(left, name) }))
