@@ -41,6 +41,10 @@ const (
 	MovableClock Need = "a clock that can be advanced"
 	// FixableEstimate means that the bandwidth towards an endpoint can be fixed from outside, by PUT /_emu/settings.
 	FixableEstimate Need = "a bandwidth estimate that can be fixed"
+	// TakesOverlaps means that mutations of one session that overlap wait for each other (contract 2.2).
+	TakesOverlaps Need = "a service that takes mutations that overlap, which an emulator in strict mode refuses (STR-1)"
+	// TakesOffers means that an offer to renegotiate is answered (contract 1.4).
+	TakesOffers Need = "a service that takes offers to renegotiate, which an emulator in strict mode refuses (STR-2)"
 	// Explanations means that refusals say why in the header X-Emu-Explain; every answer is checked for it then.
 	Explanations Need = "refusals that explain themselves"
 	// TURN means that TURNKeyID and TURNKeyToken issue credentials with which the target's TURN server is reached.

@@ -11,11 +11,11 @@ func restartCases() []Case {
 	return []Case{
 		{
 			ID: "restart/offer", Sentence: "An offer to renegotiate in stable state is answered, and media goes on.",
-			Section: "1.4", Mark: Inferred, Operations: []string{"renegotiate"}, Run: restartOffer,
+			Section: "1.4", Mark: Inferred, Needs: []Need{TakesOffers}, Operations: []string{"renegotiate"}, Run: restartOffer,
 		},
 		{
 			ID: "restart/ice", Sentence: "An offer with new ICE credentials gets an answer with new ones, and both directions go on.",
-			Section: "1.4, 2.4, 10 Q11", Mark: Seen, Run: restartICE,
+			Section: "1.4, 2.4, 10 Q11", Mark: Seen, Needs: []Need{TakesOffers}, Run: restartICE,
 		},
 		{
 			ID: "restart/fresh", Sentence: "An offer to renegotiate on a session that never negotiated is 406.",
@@ -23,7 +23,7 @@ func restartCases() []Case {
 		},
 		{
 			ID: "restart/bad-sdp", Sentence: "An offer that cannot be used is 400 in renegotiate as well, and one that does not fit 406.",
-			Section: "1.2, 1.4", Mark: Inferred, EmulatorOnly: true, Run: restartBadSDP, Codes: []string{
+			Section: "1.2, 1.4", Mark: Inferred, EmulatorOnly: true, Needs: []Need{TakesOffers}, Run: restartBadSDP, Codes: []string{
 				rowUnparsable, rowLineEnd, rowNoUfrag, "invalid_session_description/406 mismatch",
 			},
 		},

@@ -23,7 +23,7 @@ func ruleCases() []Case {
 		},
 		{
 			ID: "session/in-order", Sentence: "Mutations of one session run one after another, those of another session beside them.",
-			Section: "2.2", Mark: Inferred, EmulatorOnly: true, Operations: []string{"closeTracks"}, Run: ruleInOrder,
+			Section: "2.2", Mark: Inferred, EmulatorOnly: true, Needs: []Need{TakesOverlaps}, Operations: []string{"closeTracks"}, Run: ruleInOrder,
 		},
 		{
 			ID: "pull/sdp-lines", Sentence: "Descriptions grow in version, have rtcp-mux and IPv4 candidates alone, ask for repair, and do not tell track names.",

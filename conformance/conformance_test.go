@@ -58,6 +58,7 @@ func testDev(t *testing.T) {
 	all := []conformance.Need{
 		conformance.TCPMedia, conformance.TURN, conformance.TURNOverTLS, conformance.Endpoints, conformance.AccountAPI,
 		conformance.FixableEstimate, conformance.MovableClock, conformance.Explanations, conformance.OpenApps,
+		conformance.TakesOverlaps, conformance.TakesOffers,
 	}
 	slices.Sort(all)
 	if !target.Emulator || !slices.Equal(target.Has, all) {
@@ -80,10 +81,8 @@ type configuration struct {
 
 // Why cases cannot pass.
 const (
-	strictOverlap = "strict mode refuses mutations that overlap (STR-1)"
-	strictOffer   = "strict mode refuses offers to renegotiate (STR-2)"
-	uncut         = "the suite's peers cannot vanish from a TCP connection"
-	udpChecks     = "the SFU sends a third party's checks over UDP alone"
+	uncut     = "the suite's peers cannot vanish from a TCP connection"
+	udpChecks = "the SFU sends a third party's checks over UDP alone"
 )
 
 // configurations are all but dev mode over HTTP, which TestContract is about.
@@ -92,8 +91,6 @@ var configurations = map[string]configuration{
 	"strict": {edit: func(c *emulator.Config) {
 		c.Mode = strictMode
 		c.Accounts = map[string]string{"first": canary + "-first"} // another one than the app's secret
-	}, fails: map[string]string{
-		"session/in-order": strictOverlap, "restart/offer": strictOffer, "restart/ice": strictOffer, "restart/bad-sdp": strictOffer,
 	}},
 	"https": {https: true},
 	"tcp": {route: conformance.OverTCP, fails: map[string]string{
@@ -221,6 +218,38 @@ func (c configuration) runs(one conformance.Case) bool {
 		few = c.service
 	}
 	return *all || slices.Contains(few, one.ID) || slices.ContainsFunc(one.Needs, func(n conformance.Need) bool { return slices.Contains(c.needs, n) })
+}
+
+// TestWhatStrictModeRefusesIsLeftOutThere: with the zone and without; what calls itself no emulator has no such excuse.
+func TestWhatStrictModeRefusesIsLeftOutThere(t *testing.T) {
+	refused := []conformance.Need{conformance.TakesOverlaps, conformance.TakesOffers}
+	in := func(edit func(*emulator.Config)) conformance.Target { return inProcess(t, edit) }
+	service, _ := behindStandIn(t, in(func(c *emulator.Config) { c.Mode = strictMode }))
+	for name, c := range map[string]struct {
+		target conformance.Target
+		lacks  bool
+	}{
+		"dev":                  {in(func(*emulator.Config) {}), false},
+		"real":                 {in(func(c *emulator.Config) { c.Mode = realMode }), false},
+		"strict":               {in(func(c *emulator.Config) { c.Mode = strictMode }), true},
+		"strict, without zone": {in(func(c *emulator.Config) { c.Mode, c.HideEmu = strictMode, true }), true},
+		"a service":            {service, false},
+	} {
+		target, out := probed(t, c.target), []string{}
+		for _, p := range (conformance.Suite{Target: target}).Plan() {
+			if slices.ContainsFunc(p.Lacks, func(n conformance.Need) bool { return slices.Contains(refused, n) }) {
+				out = append(out, p.Case.ID)
+			}
+		}
+		slices.Sort(out)
+		want := []string{}
+		if c.lacks {
+			want = []string{"restart/bad-sdp", "restart/ice", "restart/offer", "session/in-order"}
+		}
+		if !slices.Equal(out, want) {
+			t.Errorf("%s: %q are left out, want %q", name, out, want)
+		}
+	}
 }
 
 func TestChosenCasesExist(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// Probe finds out what the target is: an emulator or not, open to unknown apps or not, with a clock to move or not, with
-// media over TCP or not, whether its TURN key issues credentials, whether its account API can be used, and whether adapters
-// find an endpoint.
+// Probe finds out what the target is: an emulator or not, in strict mode or not, open to unknown apps or not, with a clock to move
+// or not, with media over TCP or not, whether its TURN key issues credentials, whether its account API can be used, and whether
+// adapters find an endpoint.
 // It makes one session, one TURN credential that it revokes, and one app with a session in an emulator's dev mode.
 func Probe(ctx context.Context, target Target) (Target, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
@@ -39,11 +39,15 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 		return target, err
 	}
 	var readiness struct {
+		Mode       string
 		Candidates []struct{ Protocol string }
 	}
 	target.Emulator = status == http.StatusOK && json.Unmarshal(body, &readiness) == nil
 	if !target.Emulator {
 		target.pace = newPace()
+	}
+	if readiness.Mode != "strict" { // who does not say that it refuses them on purpose must take them
+		target.Has = append(target.Has, TakesOverlaps, TakesOffers)
 	}
 	if target.Emulator && target.TLSRoots == nil {
 		if target.TLSRoots, err = emulatorRoots(ctx, target, root); err != nil {

@@ -71,14 +71,14 @@ func TestReadyzIs503UntilTheSelfTestConnected(t *testing.T) {
 		}
 		return rec.Code, body
 	}
-	if status, body := ask(); status != 503 || body.Ready {
+	if status, body := ask(); status != 503 || body.Ready || body.Mode != "dev" {
 		t.Errorf("before the start: %d %+v", status, body)
 	}
 	e.Start()
 	e.Start()
 	<-e.Ready()
 	status, body := ask()
-	if status != 200 || !body.Ready {
+	if status != 200 || !body.Ready || body.Mode != "dev" {
 		t.Errorf("after the self-test: %d %+v", status, body)
 	}
 	if len(body.Candidates) != 2 || body.Candidates[0].Protocol != "udp" || body.Candidates[1].Protocol != "tcp" ||

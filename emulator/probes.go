@@ -10,6 +10,7 @@ import (
 // Readiness is the body of /readyz.
 type Readiness struct {
 	Ready      bool                 `json:"ready"`
+	Mode       string               `json:"mode"`       // dev, real or strict
 	Candidates []CandidateReadiness `json:"candidates"` // what every SDP offers, in its order
 }
 
@@ -26,7 +27,7 @@ func healthz(w http.ResponseWriter, _ *http.Request) {
 
 // readyz answers 503 until the self-test has connected through the real sockets.
 func (e *Emulator) readyz(w http.ResponseWriter, _ *http.Request) {
-	body := Readiness{Candidates: describe(e.media.Candidates())}
+	body := Readiness{Mode: e.cfg.Mode.String(), Candidates: describe(e.media.Candidates())}
 	status := http.StatusServiceUnavailable
 	select {
 	case <-e.ready:

@@ -316,9 +316,10 @@ func TestValidateResponse(t *testing.T) {
 
 		{"health", 200, `{"healthy":true}`, ""},
 		{"health", 200, `{}`, `property "healthy" is missing`},
-		{"ready", 200, `{"ready":true,"candidates":[{"protocol":"udp","address":"127.0.0.1:1473"}]}`, ""},
-		{"ready", 503, `{"ready":false,"candidates":[]}`, ""},
-		{"ready", 503, `{"ready":false,"candidates":null}`, "candidates: Value is not nullable"},
+		{"ready", 200, `{"ready":true,"mode":"dev","candidates":[{"protocol":"udp","address":"127.0.0.1:1473"}]}`, ""},
+		{"ready", 503, `{"ready":false,"mode":"strict","candidates":[]}`, ""},
+		{"ready", 503, `{"ready":false,"mode":"strict","candidates":null}`, "candidates: Value is not nullable"},
+		{"ready", 503, `{"ready":false,"mode":"prod","candidates":[]}`, "mode: value is not one of the allowed values [\"dev\",\"real\",\"strict\"]"},
 	} {
 		call := calls[tc.call]
 		header := http.Header{"Vary": {"Origin"}}
