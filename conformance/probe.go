@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,7 +23,10 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
 	stranger := root + "/v1/apps/" + strings.Repeat("7", 32) + "/sessions/new"
 	status, _, err := ask(ctx, target, http.MethodPost, stranger)
-	switch {
+	switch dialled := (*net.OpError)(nil); {
+	case errors.As(err, &dialled) && dialled.Op == "dial":
+		return target, fmt.Errorf("nothing answers there (%w); start an emulator with callsemu, or leave the base URL out for one "+
+			"that is started for the run", dialled)
 	case err != nil:
 		return target, err
 	case status == http.StatusCreated:

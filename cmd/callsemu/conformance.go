@@ -175,7 +175,7 @@ func (c *conformanceCommand) given() (conformance.Target, error) {
 	}
 	pem, err := os.ReadFile(c.CAFile)
 	if err != nil {
-		return target, fmt.Errorf("--ca-file %w", err)
+		return target, fmt.Errorf("--ca-file %w", cannotRead(c.CAFile, err))
 	}
 	target.TLSRoots = x509.NewCertPool()
 	if !target.TLSRoots.AppendCertsFromPEM(pem) {

@@ -134,7 +134,9 @@ func conformanceRefusesSettings(t *testing.T, binary string) {
 		want []string // in the line
 	}{
 		"no app":                {[]string{"--base-url=http://127.0.0.1:1"}, []string{"--app-id", "CALLS_APP_SECRET"}},
-		"nobody there":          {[]string{"--base-url=http://127.0.0.1:1", "--app-id=a", "--app-secret=canary"}, []string{"--base-url http://127.0.0.1:1", "refused"}},
+		"nobody there":          {[]string{"--base-url=http://127.0.0.1:1", "--app-id=a", "--app-secret=canary"}, []string{"--base-url http://127.0.0.1:1: nothing answers there (dial tcp", "refused); start an emulator with callsemu, or leave"}},
+		"no record":             {[]string{"--compare=none.json"}, []string{"--compare none.json: cannot be read: no such file or directory; callsemu conformance --record none.json writes one"}},
+		"no record to be like":  {[]string{"drift", "--from=none.json"}, []string{"--from none.json: cannot be read: no such"}},
 		"pattern":               {[]string{"--run=("}, []string{"--run (", "push/"}},
 		"pattern of no case":    {[]string{"--run=^nothing$"}, []string{"--run ^nothing$", "no case"}},
 		"parallel":              {[]string{"--parallel=0"}, []string{"--parallel 0"}},
@@ -142,7 +144,7 @@ func conformanceRefusesSettings(t *testing.T, binary string) {
 		"report":                {[]string{"--report=x.pdf"}, []string{"--report x.pdf", ".html"}},
 		"report in no place":    {[]string{"--report=none/x.html"}, []string{"--report", "none/x.html"}},
 		"half an endpoint":      {[]string{"--endpoint-url=wss://x"}, []string{"--endpoint-listen"}},
-		"no CA":                 {[]string{"--base-url=http://127.0.0.1:1", "--app-id=a", "--app-secret=b", "--ca-file=none"}, []string{"--ca-file", "none"}},
+		"no CA":                 {[]string{"--base-url=http://127.0.0.1:1", "--app-id=a", "--app-secret=b", "--ca-file=none"}, []string{"--ca-file none: cannot be read: no such"}},
 		"a base without http":   {[]string{"--base-url=127.0.0.1:1473", "--app-id=a", "--app-secret=b"}, []string{"--base-url 127.0.0.1:1473", "write it like http://127.0.0.1:1473\n"}},
 		"a name without http":   {[]string{"--base-url=localhost:1473/v1", "--app-id=a", "--app-secret=b"}, []string{"write it like http://localhost:1473/v1\n"}},
 		"another scheme":        {[]string{"--base-url=http://127.0.0.1:1", "--account-url=ftp://x/y"}, []string{"--account-url ftp://x/y", "http://x/y\n"}},

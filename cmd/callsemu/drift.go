@@ -58,8 +58,8 @@ func writeDrift(w io.Writer, c golden.Comparison, schema *openapi.Document) erro
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "the emulator differs from the record in %d ways, in %d places of %d cases; %d cases could not be compared\n",
-		len(groups), len(c.Differences), c.Compared, len(c.Incomparable))
+	fmt.Fprintf(&b, "the emulator differs from the record in %s, in %s; %s compared, %d not\n", conformance.Counted(len(groups), "way"),
+		conformance.Counted(len(c.Differences), "place"), conformance.Counted(c.Compared, "case"), len(c.Incomparable))
 	for i, g := range groups {
 		fmt.Fprintf(&b, "\n%d. %s\n", i+1, g.What)
 		if g.Call != "" {

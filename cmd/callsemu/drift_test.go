@@ -111,7 +111,7 @@ func TestPlantedDifferencesAreNamed(t *testing.T) {
 		}},
 		"a run that is cut off is not equal": {other, []string{"drift", "--timeout=2s", "--from=" + record}, func(t *testing.T, got result) {
 			if got.status != 1 || got.stdout != "" || !strings.Contains(got.stderr, " not compared, not finished at the target: ") ||
-				!strings.Contains(got.stderr, "cases were not finished, in") {
+				!strings.Contains(got.stderr, " not finished, in the record or at the target, so") {
 				t.Errorf("got %+v", got)
 			}
 		}},

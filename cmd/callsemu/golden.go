@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 
+	"github.com/callsemu/callsemu/conformance"
 	"github.com/callsemu/callsemu/conformance/golden"
 )
 
@@ -65,7 +67,8 @@ func (c *testCommand) Run(ctx context.Context, out streams) error {
 func verdict(out streams, c golden.Comparison) error {
 	switch {
 	case c.Unfinished > 0:
-		_, _ = fmt.Fprintf(out.stderr, "%d cases were not finished, in the record or at the target, so that nobody knows whether they differ\n", c.Unfinished)
+		_, _ = fmt.Fprintf(out.stderr, "%s not finished, in the record or at the target, so that nobody knows what differs there\n",
+			conformance.Counted(c.Unfinished, "case"))
 	case c.Compared == 0:
 		_, _ = fmt.Fprintln(out.stderr, "nothing was compared")
 	}
@@ -99,6 +102,14 @@ func writeRecord(out streams, name string, t golden.Transcript) error {
 	return nil
 }
 
+// cannotRead is an error about a file without Go's word for what was tried: a flag that stands before "open" seems to take a file of that name.
+func cannotRead(name string, err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("%s: cannot be read: %w", name, err)
+}
+
 // readRecord reads a transcript; without a name there is none.
 func readRecord(flag, name string) (golden.Transcript, error) {
 	if name == "" {
@@ -106,7 +117,7 @@ func readRecord(flag, name string) (golden.Transcript, error) {
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return golden.Transcript{}, fmt.Errorf("%s %w; callsemu conformance --record %s writes one", flag, err, name)
+		return golden.Transcript{}, fmt.Errorf("%s %w; callsemu conformance --record %s writes one", flag, cannotRead(name, err), name)
 	}
 	defer func() { _ = file.Close() }() // it was read
 	t, err := golden.Read(file)

@@ -96,7 +96,7 @@ func TestAComparisonWithWhatWasNotFinishedIsNoSuccess(t *testing.T) {
 	}
 	hangs.Store(false)
 	got := inThisProcess(t, append(args, "--compare="+record)...)
-	if got.status != 1 || !strings.Contains(got.stderr, "1 cases were not finished, in the record or at the target") || !strings.Contains(got.stdout, "not finished in the record: auth/secret") {
+	if got.status != 1 || !strings.Contains(got.stderr, "1 case not finished, in the record or at the target") || !strings.Contains(got.stdout, "not finished in the record: auth/secret") {
 		t.Errorf("got %+v", got)
 	}
 	for _, command := range [][]string{{"--compare=" + record}, {"drift", "--from=" + record}} { // of an emulator's one case, which the record is not of

@@ -186,7 +186,33 @@ func TestObservationsAreCompared(t *testing.T) {
   observation "new": (not observed) -> "1"
   observation "GET: status": (not observed) -> "200"
 
-1 cases compared, 4 differences
+1 case compared, 4 differences
+`; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestLinesAndCountAgree: what is alike in several steps stands once, and says how often it counts.
+func TestLinesAndCountAgree(t *testing.T) {
+	answers := func(status int) func(*conformance.Outcome) {
+		return func(o *conformance.Outcome) {
+			o.Result.Steps = nil
+			for _, id := range []string{"a", "b", "c"} {
+				o.Result.Steps = append(o.Result.Steps, conformance.Step{Exchange: &conformance.Exchange{Method: "GET", Status: status,
+					URL: "/v1/apps/" + strings.Repeat(id, 32) + "/sessions/" + strings.Repeat(id+"0", 16)}})
+			}
+			o.Result.Steps = append(o.Result.Steps, conformance.Step{Exchange: &conformance.Exchange{Method: "PUT", Status: status + 1, URL: "/v1/x"}})
+		}
+	}
+	var words bytes.Buffer
+	if err := golden.Compare(golden.Of(run(1, answers(200))), golden.Of(run(1, answers(500))), nil).Words(&words); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := words.String(), `area/name [contract 1.3, doc], failed
+  step 1, GET /v1/apps/<app 1>/sessions/<session 1>: status: 200 -> 500 (3 times in this case)
+  step 4, PUT /v1/x: status: 201 -> 501
+
+1 case compared, 4 differences
 `; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -204,7 +230,7 @@ func TestWhatCannotBeComparedIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"the case added: it is not in the record", "the case removed: it is in the record alone",
-		"1 not compared, not applicable to the record's target: b", "1 not compared, not finished at the target: c", "1 cases compared, 2 differences"} {
+		"1 not compared, not applicable to the record's target: b", "1 not compared, not finished at the target: c", "1 case compared, 2 differences"} {
 		if !strings.Contains(words.String(), want) {
 			t.Errorf("no %q in\n%s", want, words.String())
 		}

@@ -6,21 +6,31 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/callsemu/callsemu/conformance"
 )
 
-// Words writes the comparison, case by case. Differences that are alike in several steps of a case stand once.
+// Words writes the comparison, case by case. Differences that are alike in several steps of a case stand once, with how often.
 func (c Comparison) Words(w io.Writer) error {
 	var b strings.Builder
+	key := func(d Difference) string { return d.ID + " " + unnumbered(d.Call+d.What+d.Was+d.Is) }
+	times := map[string]int{}
+	for _, d := range c.Differences {
+		times[key(d)]++
+	}
 	last := ""
-	said := map[string]bool{}
 	for i, d := range c.Differences {
 		if d.ID != last || i == 0 {
-			last, said = d.ID, map[string]bool{}
+			last = d.ID
 			fmt.Fprintf(&b, "%s [contract %s, %s], %s\n", d.ID, d.Section, d.Mark, d.Outcome)
 		}
-		if key := unnumbered(d.Call + d.What + d.Was + d.Is); !said[key] {
-			said[key] = true
-			fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(d.String(), "\n", "\n    "))
+		if n := times[key(d)]; n > 0 { // the first of its kind
+			times[key(d)] = 0
+			fmt.Fprintf(&b, "  %s", strings.ReplaceAll(d.String(), "\n", "\n    "))
+			if n > 1 {
+				fmt.Fprintf(&b, " (%d times in this case)", n)
+			}
+			fmt.Fprintln(&b)
 		}
 	}
 	if len(c.Differences) > 0 {
@@ -29,7 +39,7 @@ func (c Comparison) Words(w io.Writer) error {
 	for _, line := range c.NotCompared() {
 		fmt.Fprintln(&b, line)
 	}
-	fmt.Fprintf(&b, "%d cases compared, %d differences\n", c.Compared, len(c.Differences))
+	fmt.Fprintf(&b, "%s compared, %s\n", conformance.Counted(c.Compared, "case"), conformance.Counted(len(c.Differences), "difference"))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
