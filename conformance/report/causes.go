@@ -8,7 +8,7 @@ import (
 	"github.com/callsemu/callsemu/conformance"
 )
 
-// cause is what the failures of several cases have in common: their words, without calls, ids and times.
+// cause is what the failures of several cases have in common: their words and error code, without calls, ids and times.
 type cause struct {
 	What  string
 	Cases []string // ids
@@ -46,9 +46,17 @@ var (
 	ofBodies = regexp.MustCompile(`(?:: )?[{\[]".*`)
 )
 
-// unnamed is the first line of a failure without these.
+// errorCode is one in a body: two answers of one status with different codes have different causes.
+var errorCode = regexp.MustCompile(`"errorCode"\s*:\s*"([^"]+)"`)
+
+// unnamed is the first line of a failure without these, with the error code in the place of the body.
 func unnamed(failure string) string {
 	line, _, _ := strings.Cut(brief(failure), "\n")
-	line = ofBodies.ReplaceAllString(ofCalls.ReplaceAllString(line, ""), "")
+	line = ofBodies.ReplaceAllStringFunc(ofCalls.ReplaceAllString(line, ""), func(body string) string {
+		if code := errorCode.FindStringSubmatch(body); code != nil {
+			return ": " + code[1]
+		}
+		return ""
+	})
 	return strings.TrimSpace(ofValues.ReplaceAllString(line, "..."))
 }

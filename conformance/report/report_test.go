@@ -60,19 +60,25 @@ func TestOneCauseInManyCasesStandsFirst(t *testing.T) {
 	unsupported := func(call, id string) string {
 		return call + id + ": the answer does not fit openapi.yaml: answer 200 to " + call + "/apps/" + id + ": body: property \"extra\" is unsupported\n\t{\"extra\":\"" + id + "\"}"
 	}
+	refused := func(code string) string {
+		return `PUT /x: status 406, want 200: {"errorCode":"` + code + `","errorDescription":"y"}`
+	}
 	r := conformance.Report{Outcomes: []conformance.Outcome{
 		failed("a/1", "PUT /x: status 500, want 200: {\"a\":1}", unsupported("GET /", "0123456789abcdef0123456789abcdef"), unsupported("POST /", "1")),
 		failed("a/2", "GET /y: status 500, want 200: {\"b\":2}", unsupported("PUT /sessions/", "fedcba9876543210fedcba9876543210"), "no packet within 5.2s"),
 		failed("a/3", "POST /z: status 500, want 200", unsupported("PUT /", "2"), "no packet within 10s"),
 		failed("a/4", "POST /z: status 503, want 200", unsupported("PUT /", "2"), "no packet within 1m10s", "twice"),
 		failed("a/5", "twice"),
+		failed("a/6", refused("invalid_params"), refused("signaling_state_not_stable")),
+		failed("a/7", refused("invalid_params"), refused("signaling_state_not_stable")),
+		failed("a/8", refused("invalid_params")),
 	}}
 	var text, page strings.Builder
 	if err := report.Text(&text, r); err != nil {
 		t.Fatal(err)
 	}
 	want := "\n\nfailed alike in several cases:\n  the answer does not fit openapi.yaml: body: property \"extra\" is unsupported: 4 cases\n" +
-		"  status 500, want 200: 3 cases\n  no packet within ...: 3 cases\n\n"
+		"  status 500, want 200: 3 cases\n  no packet within ...: 3 cases\n  status 406, want 200: invalid_params: 3 cases\n\n"
 	if before, _, _ := strings.Cut(text.String(), "area "); !strings.Contains(before+"\n", want) {
 		t.Errorf("no %s at the top of\n%s", want, text.String())
 	}
