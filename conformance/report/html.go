@@ -20,13 +20,14 @@ import (
 //go:embed page.html
 var pageText string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{"different": different}).Parse(pageText))
+var page = template.Must(template.New("page").Funcs(template.FuncMap{"different": different, "counted": conformance.Counted}).Parse(pageText))
 
 type pageView struct {
 	Target, Begun, Elapsed    string
 	Passed, Failed, Observed  int
 	NotApplicable, Unfinished int
 	Ran                       int
+	Others                    int // cases that stand under their area
 	Has                       []conformance.Need
 	Areas                     []areaView
 	Failures, Cut, Questions  []caseView
@@ -89,6 +90,7 @@ func HTML(w io.Writer, r conformance.Report) error {
 				view.Questions = append(view.Questions, c)
 			default:
 				group.Cases = append(group.Cases, c)
+				view.Others++
 			}
 		}
 		view.Areas = append(view.Areas, group)

@@ -17,8 +17,8 @@ func Markdown(w io.Writer, r conformance.Report) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# What %s does, case by case\n\n", kind)
-	fmt.Fprintf(&b, "Written by `callsemu conformance --report`, not by hand. %d cases: %d passed, %d observed, %d failed, %d not applicable. "+
-		"How sure each is of the real service is its provenance; the same cases run there, too (`conformance/README.md`).\n\n", len(r.Outcomes),
+	fmt.Fprintf(&b, "Written by `callsemu conformance --report`, not by hand. %s: %d passed, %d observed, %d failed, %d not applicable. "+
+		"How sure each is of the real service is its provenance; the same cases run there, too (`conformance/README.md`).\n\n", conformance.Counted(len(r.Outcomes), "case"),
 		r.Count(conformance.Passed), r.Count(conformance.Observed), r.Count(conformance.Failed), r.Count(conformance.NotApplicable))
 	b.WriteString("| provenance | means | cases |\n|---|---|---|\n")
 	for _, mark := range []conformance.Mark{conformance.Doc, conformance.Recorded, conformance.Seen, conformance.Inferred} {

@@ -181,7 +181,7 @@ func TestThePageStandsAloneAndBeginsWithWhatFailed(t *testing.T) {
 	}
 	for _, want := range []string{
 		"The target differs from the contract in 1 of 2 cases", "got 406, want 200", "Contract 1.3; <b>recorded</b>: somebody recorded it",
-		"406 Not Acceptable", ", 2 times", "Explained: TRK-1: because", "v=0\no=- 1 1 IN IP4 0.0.0.0\n", "(SDP 1, below)", "Bearer ***", "1 because each needs TURN",
+		"406 Not Acceptable", ", 2 times", "Explained: TRK-1: because", "v=0\no=- 1 1 IN IP4 0.0.0.0\n", "(SDP 1, below)", "Bearer ***", "1 because it needs TURN", "<h2>All other cases</h2>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
@@ -192,6 +192,34 @@ func TestThePageStandsAloneAndBeginsWithWhatFailed(t *testing.T) {
 	}
 	if found := regexp.MustCompile(`(?i)(src|href)\s*=\s*"?[^"#\s>][^\s>]*|url\(|@import|<link`).FindAllString(page, -1); found != nil {
 		t.Errorf("the page needs %q", found)
+	}
+}
+
+// TestHeadingsFitWhatTheyStandOver: whatever a run had, and however few.
+func TestHeadingsFitWhatTheyStandOver(t *testing.T) {
+	all := sample()
+	observed := all.Outcomes[0]
+	observed.Status, observed.Case.Observes = conformance.Observed, true
+	for name, c := range map[string]struct {
+		outcomes    []conformance.Outcome
+		want, never string
+	}{
+		"passed":          {all.Outcomes[:1], "<h2>All cases</h2>", "All other"},
+		"one passed":      {all.Outcomes[:1], "does as the contract says in the 1 case<", "cases</span>"},
+		"one failed":      {all.Outcomes[1:2], "differs from the contract in 1 of 1 case<", "<h2>All "},
+		"passed, failed":  {all.Outcomes[:2], "<h2>All other cases</h2>", "1 case<"},
+		"observed":        {[]conformance.Outcome{observed}, "Nothing was proved", "<h2>All "},
+		"observed, out":   {[]conformance.Outcome{observed, all.Outcomes[2]}, "<h2>All other cases</h2>", "as the contract says in"},
+		"out alone":       {all.Outcomes[2:3], "<h2>All cases</h2>", "each needs"},
+		"two out for one": {[]conformance.Outcome{all.Outcomes[2], all.Outcomes[2]}, "2 because each needs TURN", "it needs TURN, and a token of another account:"},
+	} {
+		var b strings.Builder
+		if err := report.HTML(&b, conformance.Report{Outcomes: c.outcomes}); err != nil {
+			t.Fatal(err)
+		}
+		if page, _, _ := strings.Cut(b.String(), "<script>"); !strings.Contains(page, c.want) || strings.Contains(page, c.never) {
+			t.Errorf("%s: no %q, or %q, in\n%s", name, c.want, c.never, page[strings.Index(page, "<h1>"):])
+		}
 	}
 }
 
