@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +17,9 @@ type progress struct {
 	w        io.Writer
 	terminal bool
 	failed   int
-	width    int // of the line that stands there
+	begun    int      // cases
+	running  []string // ids, in the order in which they began
+	width    int      // of the line that stands there
 }
 
 func progressTo(w io.Writer) *progress {
@@ -30,7 +33,7 @@ func progressTo(w io.Writer) *progress {
 
 // announce says what is going to happen, and what will take long.
 func (p *progress) announce(suite conformance.Suite) {
-	total, longest, changes := 0, time.Duration(0), changed{}
+	total, alone, longest, changes := 0, 0, time.Duration(0), changed{}
 	var waiting []string
 	for _, planned := range suite.Plan() {
 		if planned.Lacks != nil {
@@ -38,6 +41,9 @@ func (p *progress) announce(suite conformance.Suite) {
 		}
 		total++
 		changes.note(planned)
+		if planned.Lane == conformance.Alone {
+			alone++
+		}
 		if planned.Waits > 0 {
 			waiting, longest = append(waiting, planned.Case.ID), max(longest, planned.Waits)
 		}
@@ -46,15 +52,18 @@ func (p *progress) announce(suite conformance.Suite) {
 	if suite.Target.Emulator {
 		kind = "the emulator"
 	}
-	p.line(fmt.Sprintf("%d cases against %s at %s", total, kind, suite.Target.BaseURL))
+	p.line(fmt.Sprintf("%s against %s at %s", conformance.Counted(total, "case"), kind, suite.Target.BaseURL))
+	if alone > 0 && alone < total {
+		p.line(fmt.Sprintf("%d alone at first, then %d beside each other", alone, cmp.Or(suite.Parallel, conformance.DefaultParallel)))
+	}
 	if suite.Target.Emulator && suite.Own == nil {
 		for _, text := range changes.lines() {
 			p.line(text)
 		}
 	}
 	if len(waiting) > 0 {
-		p.line(fmt.Sprintf("%d of them wait for its timeouts in real time, up to %s each, beside the others: %s",
-			len(waiting), longest, strings.Join(waiting, ", ")))
+		p.line(fmt.Sprintf("its timeouts are waited for in real time, up to %s each, beside the others, in %s: %s",
+			longest, conformance.Counted(len(waiting), "case"), strings.Join(waiting, ", ")))
 	}
 }
 
@@ -87,13 +96,10 @@ func (c changed) lines() (lines []string) {
 // event is for Suite.Run.
 func (p *progress) event(e conformance.Event) {
 	if e.Status == "" {
-		if p.terminal {
-			p.counter(e, "runs")
-		} else if e.Waits > 0 {
-			p.line(fmt.Sprintf("waits   %s, up to %s", e.Case.ID, e.Waits))
-		}
+		p.begins(e)
 		return
 	}
+	p.running = slices.DeleteFunc(p.running, func(id string) bool { return id == e.Case.ID })
 	good := e.Status == conformance.Passed || e.Status == conformance.Observed
 	if !good {
 		p.failed++
@@ -102,13 +108,46 @@ func (p *progress) event(e conformance.Event) {
 		p.line(fmt.Sprintf("%-7s %s (%s)", e.Status, e.Case.ID, e.Result.Elapsed.Round(time.Millisecond)))
 	}
 	if p.terminal {
-		p.counter(e, string(e.Status))
+		p.counter(e)
 	}
 }
 
-// counter replaces the line that changes.
-func (p *progress) counter(e conformance.Event, what string) {
-	text := fmt.Sprintf("%d of %d, %d failed; %s %s", e.Done, e.Total, p.failed, e.Case.ID, what)
+// begins notes a case that begins. Where lines stay, the last one is the time to say whose end is waited for.
+func (p *progress) begins(e conformance.Event) {
+	p.begun++
+	p.running = append(p.running, e.Case.ID)
+	switch {
+	case p.terminal:
+		p.counter(e)
+	case e.Waits > 0:
+		p.line(fmt.Sprintf("waits   %s, up to %s", e.Case.ID, e.Waits))
+	}
+	if !p.terminal && p.begun == e.Total && e.Done > 0 {
+		p.line(fmt.Sprintf("%d of %d have ended, still running: %s", e.Done, e.Total, strings.Join(p.running, ", ")))
+	}
+}
+
+// columns is what the narrowest usual terminal shows in one line: one that wraps cannot be replaced.
+const columns = 79
+
+// counter replaces the line that changes. It names what runs, the longest first, as far as there is room: that is what is waited for.
+func (p *progress) counter(e conformance.Event) {
+	const rest = ", ..."
+	text := fmt.Sprintf("%d of %d, %d failed; %d running", e.Done, e.Total, p.failed, len(p.running))
+	before := ": "
+	for i, id := range p.running {
+		room := columns - len(text) - len(before)
+		if i < len(p.running)-1 {
+			room -= len(rest)
+		}
+		if len(id) > room {
+			if i > 0 {
+				text += rest
+			}
+			break
+		}
+		text, before = text+before+id, ", "
+	}
 	_, _ = fmt.Fprintf(p.w, "\r%-*s", p.width, text)
 	p.width = len(text)
 }

@@ -11,6 +11,41 @@ import (
 	"github.com/callsemu/callsemu/emulator"
 )
 
+// TestProgressNamesWhatRuns: on a terminal in one line that never wraps, elsewhere once all have begun.
+func TestProgressNamesWhatRuns(t *testing.T) {
+	long := strings.Repeat("l", 50)
+	var b bytes.Buffer
+	on := &progress{w: &b, terminal: true}
+	elsewhere := &progress{w: &b}
+	event := func(id string, status conformance.Status, done int) (e conformance.Event) {
+		e.Case.ID, e.Status, e.Done, e.Total = id, status, done, 4
+		return e
+	}
+	for _, step := range []struct {
+		event           conformance.Event
+		line, elsewhere string // that stands there then; that is written
+	}{
+		{event("a/1", "", 0), "0 of 4, 0 failed; 1 running: a/1", ""},
+		{event("a/2", "", 0), "0 of 4, 0 failed; 2 running: a/1, a/2", ""},
+		{event("a/1", conformance.Failed, 1), "1 of 4, 1 failed; 1 running: a/2", "failed  a/1 (0s)\n"},
+		{event(long, "", 1), "1 of 4, 1 failed; 2 running: a/2, ...", ""},
+		{event("a/4", "", 1), "1 of 4, 1 failed; 3 running: a/2, ...", "1 of 4 have ended, still running: a/2, " + long + ", a/4\n"},
+		{event("a/2", conformance.Passed, 2), "2 of 4, 1 failed; 2 running", "passed  a/2 (0s)\n"},
+		{event(long, conformance.Observed, 3), "3 of 4, 1 failed; 1 running: a/4", "observed " + long + " (0s)\n"},
+	} {
+		b.Reset()
+		on.event(step.event)
+		lines := strings.Split(b.String(), "\r")
+		if got := lines[len(lines)-1]; strings.TrimRight(got, " ") != step.line || len(got) > columns {
+			t.Errorf("%s %s: %q stands there, want %q", step.event.Case.ID, step.event.Status, got, step.line)
+		}
+		b.Reset()
+		if elsewhere.event(step.event); b.String() != step.elsewhere {
+			t.Errorf("%s %s: %q is written, want %q", step.event.Case.ID, step.event.Status, b.String(), step.elsewhere)
+		}
+	}
+}
+
 func TestARunSaysWhatItChangesOfAnEmulatorThatIsNotItsOwn(t *testing.T) {
 	all := []conformance.Need{conformance.OpenApps, conformance.MovableClock, conformance.FixableEstimate}
 	own := func(context.Context) (conformance.Target, func(), error) { return conformance.Target{}, nil, nil }
