@@ -20,7 +20,8 @@ async function report(file) {
   assert.equal(status, 1);
 }
 
-test('links of a report lead to their case, whatever the filter hides', async (t) => {
+// open shows a report in a page of that many CSS pixels.
+async function open(t, width) {
   const dir = mkdtempSync(join(tmpdir(), 'callsemu-report-'));
   t.after(() => rmSync(dir, { recursive: true }));
   const file = join(dir, 'report.html');
@@ -28,7 +29,26 @@ test('links of a report lead to their case, whatever the filter hides', async (t
   const browser = await launch('chromium');
   t.after(() => browser.close());
   const page = await browser.newPage();
+  await page.setViewport({ width, height: 800 });
   await page.goto(pathToFileURL(file).href);
+  return page;
+}
+
+test('a report fits a narrow screen, with all of it open', async (t) => {
+  const page = await open(t, 400);
+  await page.evaluate(() => { for (const part of document.querySelectorAll('details')) part.open = true; });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= 400, `the page is ${wide} pixels wide`);
+  const broken = await page.$$eval('thead th', (cells) => cells.map(({ textContent, firstChild }) => {
+    const text = document.createRange();
+    text.selectNodeContents(firstChild);
+    return { textContent, lines: text.getClientRects().length };
+  }).filter(({ textContent, lines }) => lines > textContent.split(' ').length));
+  assert.deepEqual(broken, [], 'words of the table are broken');
+});
+
+test('links of a report lead to their case, whatever the filter hides', async (t) => {
+  const page = await open(t, 800);
   const filter = (words) => page.$eval('#text', (input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }, words);
   const shown = () => page.$$eval('.case:not([hidden])', (cases) => cases.map(({ id }) => id));
   const click = (id) => page.evaluate((wanted) => [...document.querySelectorAll('a')].find((a) => a.textContent === wanted).click(), id);
