@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/callsemu/callsemu/emulator/clock"
 	"github.com/callsemu/callsemu/emulator/session"
@@ -203,37 +204,78 @@ func (c Config) addresses() (addresses, error) {
 	if err = errors.Join(checkTURNHost(c.TURNHost), c.parseRelay(&a)); err != nil {
 		return a, err
 	}
-	if !slices.Equal(c.Media, []string{MediaAuto}) {
-		if a.media, err = parseAddresses("media", c.Media, maxMedia); err != nil {
-			return a, err
-		}
+	if a.media, err = parseMedia(c.Media); err != nil {
+		return a, err
 	}
 	if a.advertise, err = parseAddresses("advertise", c.Advertise, maxAdvertise); err != nil {
 		return a, err
 	}
-	return a, a.distinct()
+	if err = a.distinct(); err != nil {
+		return a, err
+	}
+	return a, a.local()
 }
 
-// distinct finds two settings that take the same port over TCP: the system would blame another program.
-func (a addresses) distinct() error {
-	type row struct {
-		setting string
-		addr    netip.AddrPort
+// parseMedia reads Config.Media; nil is MediaAuto.
+func parseMedia(values []string) ([]netip.AddrPort, error) {
+	switch auto := func(v string) bool { return strings.TrimSpace(v) == MediaAuto }; {
+	case !slices.ContainsFunc(values, auto):
+		return parseAddresses("media", values, maxMedia)
+	case len(values) > 1:
+		return nil, &ConfigError{Setting: "media", Value: strings.Join(values, ","), Problem: MediaAuto + " stands alone",
+			Cure: "give " + MediaAuto + ", or the addresses without it"}
 	}
-	rows := []row{{"listen", a.listen}}
+	return nil, nil
+}
+
+// wanted is an address that a setting asks for.
+type wanted struct {
+	setting  string
+	addr     netip.AddrPort
+	tcp, udp bool // what it cannot do without
+	six      bool // 127.0.0.1 covers [::1], too
+}
+
+// all lists them. Media that is auto is not among them: it does with what is free.
+func (a addresses) all() []wanted {
+	list := []wanted{{setting: "listen", addr: a.listen, tcp: true, six: true}}
 	for _, addr := range a.https {
-		rows = append(rows, row{"https", addr})
+		list = append(list, wanted{setting: "https", addr: addr, tcp: true, six: true})
 	}
 	for _, addr := range a.http {
-		rows = append(rows, row{"http", addr})
+		list = append(list, wanted{setting: "http", addr: addr, tcp: true, six: true})
 	}
-	rows = append(rows, row{"stun", a.stun}, row{"turn-tls", a.turnTLS})
+	list = append(list, wanted{setting: "stun", addr: a.stun, tcp: true, udp: true}, wanted{setting: "turn-tls", addr: a.turnTLS, tcp: true})
+	for _, addr := range a.media {
+		list = append(list, wanted{setting: "media", addr: mediaAddress(addr, a.listen.Port()), udp: true})
+	}
+	return slices.DeleteFunc(list, func(w wanted) bool { return !w.addr.IsValid() })
+}
+
+// distinct finds two settings that take the same port over TCP, since the system would blame another program, and an address for media
+// that is given twice.
+func (a addresses) distinct() error {
+	rows := a.all()
 	for i, second := range rows {
 		for _, first := range rows[:i] {
-			if overlap(first.addr, second.addr) {
+			switch {
+			case first.tcp && second.tcp && overlap(first.addr, second.addr):
 				return &ConfigError{Setting: second.setting, Value: second.addr.String(), Problem: "--" + first.setting + " takes this port already",
 					Cure: "choose another one for one of them"}
+			case !first.tcp && !second.tcp && first.addr == second.addr:
+				return &ConfigError{Setting: second.setting, Value: second.addr.String(), Problem: "the address is given twice",
+					Cure: "keep one of them"}
 			}
+		}
+	}
+	return nil
+}
+
+// local finds an address that this machine does not have, whatever its ports are used for.
+func (a addresses) local() error {
+	for _, w := range a.all() {
+		if err := probeUDP(netip.AddrPortFrom(w.addr.Addr(), 0)); errors.Is(err, syscall.EADDRNOTAVAIL) {
+			return bindError(w.setting, w.addr, err)
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func TestWrongValueNamesTheSettingAndTheCure(t *testing.T) {
 		{"listen elsewhere", func(c *Config) { c.Listen = "203.0.113.9:0" }, "listen", "not an address of this machine"},
 		{"media elsewhere", func(c *Config) { c.Media = []string{"203.0.113.9"} }, "media", "not an address of this machine"},
 		{"media garbage", func(c *Config) { c.Media = []string{"127.0.0.1", "x"} }, "media", "not an IP address"},
-		{"media auto and more", func(c *Config) { c.Media = []string{"auto", "127.0.0.1"} }, "media", "not an IP address"},
+		{"media auto and more", func(c *Config) { c.Media = []string{"127.0.0.1", " auto"} }, "media", "stands alone"},
 		{"media wildcard", func(c *Config) { c.Media = []string{"0.0.0.0"} }, "media", "wildcard"},
 		{"media twice", func(c *Config) { c.Media = []string{"127.0.0.1", "127.0.0.1:0"} }, "media", "twice"},
 		{"media six", func(c *Config) { c.Media = strings.Fields(strings.Repeat("127.0.0.1 ", 6)) }, "media", "more than 5"},
@@ -74,6 +75,84 @@ func TestWrongValueNamesTheSettingAndTheCure(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWrongInItselfIsSaidBeforeAnyPortIsTried: the port of the API is taken, and something else is wrong besides.
+func TestWrongInItselfIsSaidBeforeAnyPortIsTried(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	for setting, edit := range map[string]func(*Config){
+		"tls-cert": func(c *Config) { c.TLSCert, c.TLSKey = "none", "none" },
+		"tls-name": func(c *Config) { c.TLSNames = []string{"*.calls.test"} },
+		"media":    func(c *Config) { c.Media = []string{"203.0.113.9"} },
+		"http":     func(c *Config) { c.HTTP = []string{"203.0.113.9:80"} },
+		"stun":     func(c *Config) { c.STUN = "203.0.113.9:3478" },
+		"turn-tls": func(c *Config) { c.TURNTLS = "203.0.113.9:5349" },
+	} {
+		e, err := New(quiet(func(c *Config) { c.Listen = busy.Addr().String(); edit(c) }))
+		var wrong *ConfigError
+		if !errors.As(err, &wrong) || wrong.Setting != setting {
+			t.Errorf("%s: got %v", setting, err)
+		}
+		if e != nil {
+			_ = e.Close()
+		}
+	}
+}
+
+// TestAllPortsThatAreTakenAreNamed, each by the setting that moves it, and only these.
+func TestAllPortsThatAreTakenAreNamed(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	first := startQuiet(t, func(c *Config) { c.STUN, c.HTTP = "127.0.0.1:0", []string{"127.0.0.1:0"} })
+	udp, tcp := first.stun.Addrs()
+	for _, c := range []struct {
+		edit func(*Config)
+		want []string
+	}{
+		{func(c *Config) {
+			c.Listen, c.STUN, c.TURNTLS = first.listen.String(), tcp.String(), first.stun.TLSAddr().String()
+		}, []string{"listen", "stun", "turn-tls"}},
+		{func(c *Config) { c.STUN, c.Media = udp.String(), []string{first.listen.String()} }, []string{"stun", "media"}},
+		{func(c *Config) {
+			c.Listen, c.HTTP = first.listen.String(), []string{"127.0.0.1:0", first.doors.http.addrs[0].String()}
+		},
+			[]string{"listen", "http"}},
+	} {
+		e, err := New(quiet(c.edit))
+		if e != nil {
+			_ = e.Close()
+		}
+		var got []string
+		if joined, is := err.(interface{ Unwrap() []error }); is {
+			for _, err := range joined.Unwrap() {
+				var taken *ConfigError
+				if !errors.As(err, &taken) || !strings.Contains(taken.Problem, "in use") {
+					t.Errorf("got %v", err)
+					continue
+				}
+				got = append(got, taken.Setting)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("got %q, want %q: %v", got, c.want, err)
+		}
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// startQuiet opens an emulator, which the test closes.
+func startQuiet(t *testing.T, edit func(*Config)) *Emulator {
+	t.Helper()
+	e, err := New(quiet(edit))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 func TestEmptyValuesMeanDefaults(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/callsemu/callsemu/emulator/account"
+	"github.com/callsemu/callsemu/emulator/certs"
 	"github.com/callsemu/callsemu/emulator/fault"
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/sfu"
@@ -72,7 +73,8 @@ type Emulator struct {
 }
 
 // New opens every socket and builds everything. Before Start, STUN and TURN alone are served. A value that cannot be used is a
-// *ConfigError. On an error nothing stays open.
+// *ConfigError, which is returned before any port is tried if it is wrong in itself; ports that are taken are all named, by *ConfigErrors
+// that errors.Join has joined. On an error nothing stays open.
 func New(cfg Config) (*Emulator, error) {
 	madeUp := map[account.Kind]bool{account.App: len(cfg.Apps) == 0, account.TURNKey: len(cfg.TURNKeys) == 0}
 	cfg = cfg.withDefaults()
@@ -80,6 +82,18 @@ func New(cfg Config) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
+	given, err := givenCert(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e, err := open(cfg, want, given, madeUp)
+	if isBusy(err) {
+		err = want.busy(err)
+	}
+	return e, err
+}
+
+func open(cfg Config, want addresses, given *certs.Source, madeUp map[account.Kind]bool) (*Emulator, error) {
 	extra, err := openDoors(want, cfg.Logger)
 	if err != nil {
 		return nil, err
@@ -95,7 +109,7 @@ func New(cfg Config) (*Emulator, error) {
 		socks.closeTCP()
 		return nil, errors.Join(err, socks.media.Close())
 	}
-	tls, err := openSecure(cfg) // last, since it may make a CA
+	tls, err := openSecure(cfg, given) // last, since it may make a CA
 	if err != nil {
 		extra.close()
 		socks.closeTCP()

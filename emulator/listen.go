@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"syscall"
 
@@ -131,24 +130,27 @@ func (o opener) mediaAddresses(port uint16) ([]netip.AddrPort, error) {
 	}
 	var list []netip.AddrPort
 	for _, addr := range o.want.media {
-		follows := addr.Port() == 0
-		if follows {
-			addr = netip.AddrPortFrom(addr.Addr(), port)
+		at, setting := mediaAddress(addr, port), "media"
+		if addr.Port() == 0 {
+			setting = "listen" // the port is the API's, so that setting moves it
 		}
-		if slices.Contains(list, addr) {
-			return nil, &ConfigError{Setting: "media", Value: addr.String(), Problem: "the address is given twice",
-				Cure: "keep one of them"}
-		}
-		err := o.probe(addr)
-		switch {
-		case follows && isBusy(err): // the port is the API's, so that setting moves it
-			return nil, bindError("listen", addr, err)
+		switch err := o.probe(at); {
+		case isBusy(err):
+			return nil, bindError(setting, at, err)
 		case err != nil:
-			return nil, bindError("media", addr, err)
+			return nil, bindError("media", at, err)
 		}
-		list = append(list, addr)
+		list = append(list, at)
 	}
 	return list, nil
+}
+
+// mediaAddress is an address for media with its port, which is the API's where none was given.
+func mediaAddress(addr netip.AddrPort, api uint16) netip.AddrPort {
+	if addr.Port() == 0 {
+		return netip.AddrPortFrom(addr.Addr(), api)
+	}
+	return addr
 }
 
 // autoAddresses leaves out what cannot be bound, as long as something remains. A chosen port that is taken on any
@@ -198,6 +200,53 @@ func isBusy(err error) bool {
 	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, stunserver.ErrBusy)
 }
 
+// busy names every setting whose port is taken, once a first one was found: joined *ConfigErrors, since whoever starts a second emulator
+// is to learn it in one go. Nothing is open meanwhile.
+func (a addresses) busy(first error) error {
+	var list []error
+	listen := false // it is named
+	for _, w := range a.all() {
+		if w.setting == "media" && w.addr.Port() == a.listen.Port() { // that setting moves it
+			w.setting = "listen"
+		}
+		err := w.taken()
+		if !isBusy(err) || listen && w.setting == "listen" {
+			continue
+		}
+		list = append(list, err)
+		listen = listen || w.setting == "listen"
+	}
+	if len(list) == 0 { // it is free by now, or has not been asked for by its number
+		return first
+	}
+	return errors.Join(list...)
+}
+
+// taken tries an address, for its port alone, and leaves nothing open.
+func (w wanted) taken() error {
+	if w.addr.Port() == 0 {
+		return nil
+	}
+	if w.six {
+		list, err := listenTCP(w.setting, w.addr, slog.New(slog.DiscardHandler))
+		closeListeners(list)
+		return err
+	}
+	if w.tcp {
+		ln, err := net.Listen("tcp", w.addr.String())
+		if err != nil {
+			return bindError(w.setting, w.addr, err)
+		}
+		_ = ln.Close()
+	}
+	if w.udp {
+		if err := probeUDP(w.addr); err != nil {
+			return bindError(w.setting, w.addr, err)
+		}
+	}
+	return nil
+}
+
 // bindError turns the refusal of an address into what a user can act on.
 func bindError(setting string, addr netip.AddrPort, err error) error {
 	e := &ConfigError{Setting: setting, Value: addr.String(), Cause: err}
@@ -215,6 +264,9 @@ func bindError(setting string, addr netip.AddrPort, err error) error {
 	default:
 		e.Problem = err.Error()
 		e.Cure = "choose another address"
+	}
+	if setting == "stun" || setting == "turn-tls" {
+		e.Cure += ", or --" + setting + " " + STUNOff
 	}
 	return e
 }

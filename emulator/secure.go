@@ -18,11 +18,13 @@ type secure struct {
 	shared *tls.Config
 }
 
-// openSecure opens the certificate or its CA.
-func openSecure(cfg Config) (*secure, error) {
-	source, err := openCerts(cfg)
-	if err != nil {
-		return nil, err
+// openSecure opens the CA, where no certificate is given.
+func openSecure(cfg Config, source *certs.Source) (*secure, error) {
+	if source == nil {
+		var err error
+		if source, err = openCA(cfg); err != nil {
+			return nil, err
+		}
 	}
 	s := &secure{source: source, web: source.TLS(), shared: source.TLS()}
 	s.web.NextProtos = webProtocols
@@ -31,7 +33,8 @@ func openSecure(cfg Config) (*secure, error) {
 	return s, nil
 }
 
-func openCerts(cfg Config) (*certs.Source, error) {
+// givenCert is the certificate of Config.TLSCert, nil where there is none. The names for one of a CA are checked.
+func givenCert(cfg Config) (*certs.Source, error) {
 	if cfg.TLSCert != "" || cfg.TLSKey != "" {
 		return loadCert(cfg)
 	}
@@ -41,6 +44,10 @@ func openCerts(cfg Config) (*certs.Source, error) {
 				Cure: "write it like calls.example or 192.0.2.7", Cause: err}
 		}
 	}
+	return nil, nil
+}
+
+func openCA(cfg Config) (*certs.Source, error) {
 	source, err := certs.Open(certs.Config{Dir: cfg.StateDir, Names: cfg.certNames(), Machine: certs.Machine(), Logger: cfg.Logger})
 	switch {
 	case errors.Is(err, certs.ErrBelow):

@@ -74,12 +74,7 @@ func turnError(want addresses, err error) error {
 	if errors.As(err, &ofTLS) {
 		setting, addr = "turn-tls", want.turnTLS
 	}
-	err = bindError(setting, addr, err)
-	var bad *ConfigError
-	if errors.As(err, &bad) {
-		bad.Cure += ", or --" + setting + " " + STUNOff
-	}
-	return err
+	return bindError(setting, addr, err)
 }
 
 // announced is the address that clients are told where relays are bound to all: the machine's first one that others can reach.
