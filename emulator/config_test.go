@@ -115,7 +115,7 @@ func TestAllPortsThatAreTakenAreNamed(t *testing.T) {
 		{func(c *Config) {
 			c.Listen, c.STUN, c.TURNTLS = first.listen.String(), tcp.String(), first.stun.TLSAddr().String()
 		}, []string{"listen", "stun", "turn-tls"}},
-		{func(c *Config) { c.STUN, c.Media = udp.String(), []string{first.listen.String()} }, []string{"stun", "media"}},
+		{func(c *Config) { c.STUN, c.TURNTLS, c.Media = udp.String(), STUNOff, []string{first.listen.String()} }, []string{"stun", "media"}},
 		{func(c *Config) {
 			c.Listen, c.HTTP = first.listen.String(), []string{"127.0.0.1:0", first.doors.http.addrs[0].String()}
 		},

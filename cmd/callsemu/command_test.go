@@ -32,6 +32,7 @@ func TestCommand(t *testing.T) {
 	t.Run("start message names the day and what it undoes", func(t *testing.T) { startsAsOfADay(t, binary) })
 	t.Run("wait gives up", func(t *testing.T) { waitGivesUp(t, binary) })
 	t.Run("help names every setting and rule", func(t *testing.T) { helpNamesAll(t, binary) })
+	t.Run("help of a sub-command", func(t *testing.T) { helpOfACommand(t, binary) })
 	t.Run("doctor examines a running emulator", func(t *testing.T) { doctorExamines(t, binary) })
 	t.Run("version", func(t *testing.T) { printsVersion(t, binary) })
 	t.Run("ca and env serve the client of a running emulator", func(t *testing.T) { tellsWhomToTrust(t, binary) })
@@ -86,21 +87,39 @@ func wrongSettings(t *testing.T, binary string) {
 		want []string // in the line
 	}{
 		{"unknown flag", "", []string{"--fast"}, []string{"--fast", "--help"}},
-		{"unknown command", "", []string{"server"}, []string{"server", "--help"}},
+		{"unknown command", "", []string{"server"}, []string{"no sub-command server, did you mean serve?", "callsemu --help"}},
+		{"unknown command like none", "", []string{"x"}, []string{"no sub-command x; callsemu --help"}},
+		{"unknown command of conformance", "", []string{"conformance", "drft"}, []string{"did you mean drift?", "callsemu conformance --help"}},
+		{"argument too many", "", []string{"wait", "here"}, []string{"unexpected argument here; callsemu wait --help"}},
+		{"unknown flag of wait", "", []string{"wait", "--bogus"}, []string{"--bogus; callsemu wait --help"}},
+		{"unknown flag of env", "", []string{"env", "--bogus"}, []string{"--bogus; callsemu env --help"}},
+		{"unknown flag of conformance", "", []string{"conformance", "--bogus"}, []string{"--bogus; callsemu conformance --help"}},
+		{"flag before a sub-command", "", []string{"--state-dir=x", "env"}, []string{"--state-dir stands before env", "callsemu env --state-dir DIR"}},
+		{"flag before a sub-command without it", "", []string{"--mode=real", "wait"}, []string{"--mode is no setting of wait; callsemu wait --help"}},
+		{"missing flag of drift", "", []string{"conformance", "drift"}, []string{"--from=FILE; callsemu conformance drift --help"}},
+		{"flag without value", "", []string{"--listen"}, []string{"--listen needs a value; write it like --listen 127.0.0.1:1473;"}},
+		{"flag before another one", "", []string{"--app", "--stun=off"}, []string{"--app needs a value; write it like --app ID:SECRET;"}},
+		{"list without value", "", []string{"--https"}, []string{"--https needs a value; write it like --https IP:PORT;"}},
+		{"duration", "", []string{"wait", "--timeout=soon"}, []string{`--timeout: "soon" is not a duration; write it like 30s`, "callsemu wait --help"}},
 		{"mode", "", []string{"--mode=prod"}, []string{"--mode", "real"}},
 		{"emu", "", []string{"--emu=yes"}, []string{"--emu", "off"}},
 		{"contract", "", append(free, "--contract=today"), []string{"--contract today", "2026-09-30"}},
 		{"host", "", append(free, "--host=http://x"), []string{"--host http://x", "calls.example"}},
-		{"log level", "CALLSEMU_LOG_LEVEL=loud", nil, []string{"--log-level", "debug"}},
+		{"log level", "CALLSEMU_LOG_LEVEL=loud", nil, []string{"--log-level", "debug", "--log-level comes from CALLSEMU_LOG_LEVEL"}},
 		{"listen", "", []string{"--listen=here"}, []string{"--listen here", "127.0.0.1:1473"}},
-		{"listen by variable", "CALLSEMU_LISTEN=here", nil, []string{"--listen here"}},
+		{"listen by variable", "CALLSEMU_LISTEN=here", nil, []string{"--listen here", "--listen comes from CALLSEMU_LISTEN"}},
+		{"url by variable", "CALLSEMU_URL=here", []string{"wait"}, []string{"--url here", "--url comes from CALLSEMU_URL"}},
 		{"busy port", "", []string{"--listen=" + taken}, []string{"--listen " + taken, "in use"}},
 		{"busy stun port", "", append(free[:2:2], "--stun="+taken), []string{"--stun " + taken, "--stun off"}},
 		{"address elsewhere", "", []string{"--listen=203.0.113.9:0"}, []string{"--listen", "not an address of this machine"}},
 		{"media elsewhere", "", []string{"--listen=127.0.0.1:0", "--media=203.0.113.9"}, []string{"--media", "not an address of this machine"}},
+		{"media elsewhere, busy port", "", []string{"--listen=" + taken, "--media=203.0.113.9"}, []string{"--media", "not an address of this machine"}},
+		{"tls cert alone, busy port", "", []string{"--listen=" + taken, "--tls-cert=x"}, []string{"--tls-cert x", "--tls-key"}},
+		{"media auto and more", "", append([]string{"--stun=off"}, "--media=auto,127.0.0.2"), []string{"--media auto,127.0.0.2: auto stands alone"}},
 		{"advertise", "", append(free, "--advertise=my.host"), []string{"--advertise my.host"}},
 		{"app without secret", "", append(free, "--app=shop"), []string{"--app", "ID:SECRET"}},
-		{"app twice", "", append(free, "--app=shop:a,shop:b"), []string{"--app shop", "twice"}},
+		{"second app without secret", "", append(free, "--app=shop:a", "--app=bar"), []string{"--app (number 2 of 2)", "ID:SECRET"}},
+		{"app twice", "", append(free, "--app=shop:a,shop:b"), []string{"--app shop: it is given twice", "a comma before shop:"}},
 		{"account without token", "", append(free, "--account=me"), []string{"--account", "ID:TOKEN"}},
 		{"account id too long", "", append(free, "--account="+strings.Repeat("1", 33)+":x"), []string{"--account", "32 letters"}},
 		{"https", "", append(free, "--https=443"), []string{"--https 443", "127.0.0.1:443"}},
@@ -247,7 +266,7 @@ func waitGivesUp(t *testing.T, binary string) {
 	}
 	addr := ln.Addr().String()
 	_ = ln.Close() // nobody listens there now
-	got := runToEnd(t, binary, nil, "wait", "--url=http://"+addr, "--timeout=100ms")
+	got := runToEnd(t, binary, []string{"CALLSEMU_TIMEOUT=soon"}, "wait", "--url=http://"+addr, "--timeout=100ms")
 	if got.status != 1 || !strings.Contains(got.stderr, "not ready within 100ms") || strings.Count(got.stderr, "\n") != 1 {
 		t.Errorf("wait: %+v", got)
 	}
@@ -258,7 +277,7 @@ func waitGivesUp(t *testing.T, binary string) {
 }
 
 func helpNamesAll(t *testing.T, binary string) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"help"}, {"serve", "--help"}} {
 		got := runToEnd(t, binary, nil, args...)
 		if got.status != 0 || got.stderr != "" {
 			t.Fatalf("%v: %+v", args, got)
@@ -270,6 +289,14 @@ func helpNamesAll(t *testing.T, binary string) {
 				t.Errorf("%v: no %q", args, part)
 			}
 		}
+	}
+}
+
+// helpOfACommand: help takes a sub-command as --help does.
+func helpOfACommand(t *testing.T, binary string) {
+	asked, got := runToEnd(t, binary, nil, "wait", "--help"), runToEnd(t, binary, nil, "help", "wait")
+	if got != asked || got.status != 0 || !strings.Contains(got.stdout, "Usage: callsemu wait") {
+		t.Errorf("got %+v, want %+v", got, asked)
 	}
 }
 
@@ -309,8 +336,10 @@ func doctorExamines(t *testing.T, binary string) {
 }
 
 func printsVersion(t *testing.T, binary string) {
-	got := runToEnd(t, binary, nil, "version")
-	if got.status != 0 || !regexp.MustCompile(`^callsemu \S+ \(.*go1\.\S+\)\n$`).MatchString(got.stdout) {
-		t.Errorf("got %+v", got)
+	for _, args := range []string{"version", "--version"} {
+		got := runToEnd(t, binary, nil, args)
+		if got.status != 0 || !regexp.MustCompile(`^callsemu \S+ \(.*go1\.\S+\)\n$`).MatchString(got.stdout) {
+			t.Errorf("%s: got %+v", args, got)
+		}
 	}
 }

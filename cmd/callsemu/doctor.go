@@ -20,7 +20,7 @@ type doctorCommand struct {
 	AppID     string        `name:"app-id" env:"CALLS_APP_ID" placeholder:"ID" help:"The app; the mode dev takes any."`
 	AppSecret string        `name:"app-secret" env:"CALLS_APP_SECRET" placeholder:"SECRET" help:"Its secret."`
 	TURNKey   string        `name:"turn-key" env:"CALLSEMU_TURN_KEY" placeholder:"ID:TOKEN" help:"A TURN key; the mode dev takes any."`
-	Timeout   time.Duration `default:"5s" env:"CALLSEMU_TIMEOUT" help:"When to give up, for each check."`
+	Timeout   time.Duration `default:"5s" help:"When to give up, for each check."`
 	JSON      bool          `name:"json" help:"Print one JSON object instead of lines."`
 }
 

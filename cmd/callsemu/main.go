@@ -7,12 +7,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
-
-	"github.com/callsemu/callsemu/emulator"
 )
 
 func main() {
@@ -35,41 +34,36 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	parser, err := kong.New(&commandLine{}, kong.Name("callsemu"), kong.Description(description()),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{stdout, stderr}))
+		durations, kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{stdout, stderr}))
 	if err != nil {
 		panic("callsemu: the table of settings: " + err.Error())
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(accustomed(args))
 	if err != nil {
-		return fail(stderr, advised(err))
+		return fail(stderr, usage(err))
 	}
-	switch err := command.Run(); {
+	switch err := command.Run(strangers(os.Environ(), parser.Model.Node)); {
 	case errors.Is(err, errNotPassed), errors.Is(err, errUnhealthy): // and the summary has said why
 		return 1
 	case err != nil:
-		return fail(stderr, err)
+		return fail(stderr, oneLine(command, err))
 	}
 	return 0
 }
 
-// advised is an error of the parser with what to do about it. Before a sub-command kong takes settings for those of the default one.
-func advised(err error) error {
-	if settings, rest, found := strings.Cut(err.Error(), " applies to the default command "); found {
-		if _, command, found := strings.Cut(rest, ", not "); found {
-			command = strings.Trim(command, `"`)
-			return fmt.Errorf("%s stands before %s, and settings come behind it; write it like callsemu conformance %s --run PATTERN --from FILE", settings, command, command)
-		}
+// accustomed turns what other programs understand into what kong does.
+func accustomed(args []string) []string {
+	switch {
+	case len(args) > 0 && args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && args[0] == "--version":
+		return []string{"version"}
 	}
-	return fmt.Errorf("%w; callsemu --help lists the settings", err)
+	return args
 }
 
-// fail writes an error as one line and returns the exit status.
-func fail(stderr io.Writer, err error) int {
-	text := err.Error()
-	var wrong *emulator.ConfigError
-	if errors.As(err, &wrong) {
-		text = "--" + wrong.Error()
-	}
+// fail writes what is wrong as one line and returns the exit status.
+func fail(stderr io.Writer, text string) int {
 	_, _ = fmt.Fprintln(stderr, "callsemu: "+strings.ReplaceAll(text, "\n", " "))
 	return 1
 }

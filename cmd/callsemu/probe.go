@@ -20,7 +20,7 @@ const pollPause = 50 * time.Millisecond
 type waitCommand struct {
 	trustedCA
 	URL     string        `name:"url" default:"http://127.0.0.1:1473" env:"CALLSEMU_URL" help:"The emulator, with or without /v1."`
-	Timeout time.Duration `default:"30s" env:"CALLSEMU_TIMEOUT" help:"When to give up, with status 1."`
+	Timeout time.Duration `default:"30s" help:"When to give up, with status 1."`
 }
 
 // Run polls /readyz until it answers 200.

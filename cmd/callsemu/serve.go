@@ -20,14 +20,15 @@ type serveCommand struct {
 }
 
 // Run serves until ctx ends.
-func (s *serveCommand) Run(ctx context.Context, out streams) error {
+func (s *serveCommand) Run(ctx context.Context, out streams, unknown []stranger) error {
 	cfg, err := s.config(out.stderr)
 	if err != nil {
 		return err
 	}
+	warn(cfg.Logger, unknown)
 	e, err := emulator.New(cfg)
 	if err != nil {
-		return err
+		return portsTaken(ctx, err)
 	}
 	e.Start()
 	_, _ = io.WriteString(out.stdout, startMessage(e, cfg, len(cfg.Apps) == 0))

@@ -154,15 +154,20 @@ func parseAccounts(values []string) (map[string]string, error) {
 // parsePairs reads ids with secrets. A value that cannot be read may hold a secret, so it is not repeated.
 func parsePairs(setting, example string, values []string, parse func(string) (id, secret string, err error)) (map[string]string, error) {
 	pairs := make(map[string]string)
-	for i, v := range splitPairs(values) {
+	list := splitPairs(values)
+	for i, v := range list {
 		id, secret, err := parse(v)
 		if err != nil {
-			return nil, &emulator.ConfigError{Setting: setting, Value: fmt.Sprintf("(number %d)", i+1),
+			which := "(not shown)"
+			if len(list) > 1 {
+				which = fmt.Sprintf("(number %d of %d)", i+1, len(list))
+			}
+			return nil, &emulator.ConfigError{Setting: setting, Value: which,
 				Problem: err.Error(), Cure: "write it like --" + setting + " " + example}
 		}
 		if _, seen := pairs[id]; seen {
-			return nil, &emulator.ConfigError{Setting: setting, Value: id, Problem: "the " + setting + " is given twice",
-				Cure: "keep one of them"}
+			return nil, &emulator.ConfigError{Setting: setting, Value: id, Problem: "it is given twice",
+				Cure: "keep one of them; a comma before " + id + ": begins another one"}
 		}
 		pairs[id] = secret
 	}
@@ -183,15 +188,6 @@ func parseRules(values []string) (session.Rules, error) {
 		}
 	}
 	return rules, nil
-}
-
-// forgetEmptyVariables makes a variable that is set to nothing, as compose files do, count as not set.
-func forgetEmptyVariables() {
-	for _, pair := range os.Environ() {
-		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "CALLSEMU_") && value == "" {
-			_ = os.Unsetenv(name)
-		}
-	}
 }
 
 // probeTimeout bounds one HTTP request of wait and healthcheck.
