@@ -55,28 +55,21 @@ var strictness = []Deviation{
 
 func inStrict(c Config) bool { return c.Mode == session.ModeStrict }
 
-// Deviations lists what is in force, in the order of the ids.
+// AllDeviations is every deviation there is, in the order of the ids.
+func AllDeviations() []Deviation { return slices.Concat(deviations, strictness) }
+
+// Deviations lists what is in force.
 func (e *Emulator) Deviations() []Deviation {
-	var list []Deviation
-	for _, rows := range [][]Deviation{deviations, strictness} {
-		for _, d := range rows {
-			if d.inForce(e.cfg) {
-				list = append(list, d)
-			}
-		}
-	}
-	return list
+	return slices.DeleteFunc(AllDeviations(), func(d Deviation) bool { return !d.inForce(e.cfg) })
 }
 
-// DeviationTable is every deviation there is, and every dated change of the service, as the README has them in
+// DeviationTable is AllDeviations, and every dated change of the service, as the README has them in
 // Markdown.
 func DeviationTable() string {
 	var b strings.Builder
 	b.WriteString("| id | deviation | switched off by |\n|---|---|---|\n")
-	for _, rows := range [][]Deviation{deviations, strictness} {
-		for _, d := range rows {
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", d.ID, d.Text, d.Off)
-		}
+	for _, d := range AllDeviations() {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", d.ID, d.Text, d.Off)
 	}
 	for _, c := range session.Changes() {
 		fmt.Fprintf(&b, "| %s | %s | `--contract` before %s |\n", c.Since, c.Help, c.Since)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -29,6 +30,8 @@ func TestCommand(t *testing.T) {
 	}
 	t.Run("wrong settings are one line and status 1", func(t *testing.T) { wrongSettings(t, binary) })
 	t.Run("serves until the first signal", func(t *testing.T) { servesUntilSignal(t, binary) })
+	t.Run("start message is in sight", func(t *testing.T) { startsInSight(t, binary) })
+	t.Run("a second one is told all that is in its way", func(t *testing.T) { secondOne(t, binary) })
 	t.Run("start message names the day and what it undoes", func(t *testing.T) { startsAsOfADay(t, binary) })
 	t.Run("wait gives up", func(t *testing.T) { waitGivesUp(t, binary) })
 	t.Run("help names every setting and rule", func(t *testing.T) { helpNamesAll(t, binary) })
@@ -188,15 +191,16 @@ func serve(t *testing.T, binary string, env []string, args ...string) *served {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	lines := bufio.NewReader(stdout)
-	for !strings.Contains(s.message, "DEV-4") { // a row of every mode, in the message's last part
-		line, err := lines.ReadString('\n')
+	for line := ""; !strings.HasPrefix(line, "  base URL ") && !strings.HasPrefix(line, "{"); { // the last line, or all in JSON
+		var err error
+		line, err = lines.ReadString('\n')
 		if err != nil {
 			_ = cmd.Wait()
 			t.Fatalf("start message %q ends with %v; log %q", s.message, err, s.log)
 		}
 		s.message += line
 	}
-	s.baseURL = regexp.MustCompile(`http://\S+/v1`).FindString(s.message)
+	s.baseURL = regexp.MustCompile(`http://[^\s"]+/v1`).FindString(s.message)
 	go func() { // ends with the process, which the test waits for
 		_, _ = io.Copy(io.Discard, lines)
 		s.ended <- cmd.Wait()
@@ -227,13 +231,14 @@ func (s *served) stop(t *testing.T, signal os.Signal) {
 func servesUntilSignal(t *testing.T, binary string) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		env := []string{"CALLSEMU_LISTEN=127.0.0.1:0", "CALLSEMU_STUN=127.0.0.1:0", "CALLSEMU_MEDIA=127.0.0.1",
-			"CALLSEMU_APP=shop:sesame,other:to,ken", "CALLSEMU_MODE=", "CALLSEMU_LOG_FORMAT=json"}
+			"CALLSEMU_APP=shop:sesame,other:to,ken", "CALLSEMU_TURN_KEY=k:x,l:y", "CALLSEMU_MODE=", "CALLSEMU_LOG_FORMAT=json",
+			"CALLSEMU_LISEN=x", "CALLSEMU_ZORRO=x", "CALLSEMU_PUBLISH=x", "CALLSEMU_URL=x", "CALLSEMU_PORT_1473_TCP=x"}
 		s := serve(t, binary, env)
-		for _, part := range []string{"base URL", s.baseURL, "other", "token", "udp 127.0.0.1:", "tcp 127.0.0.1:",
-			"stun:127.0.0.1:", "mode       dev, contract newest", "DEV-1 any app id", "[off: --mode real]"} {
-			if !strings.Contains(s.message, part) {
-				t.Errorf("no %q in the start message\n%s", part, s.message)
-			}
+		told := startedInJSON(t, s)
+		if !maps.Equal(told.Apps, map[string]string{"shop": "sesame", "other": "to,ken"}) || !maps.Equal(told.TURNKeys, map[string]string{"k": "x", "l": "y"}) ||
+			len(told.Accounts) != 1 || told.BaseURL != s.baseURL || told.Mode != "dev" || told.Contract != "newest" || len(told.Deviates) != 12 ||
+			!strings.HasPrefix(told.STUN, "stun:127.0.0.1:") || len(told.TURN) != 3 || !strings.HasPrefix(strings.Join(told.Media, " "), "udp 127.0.0.1:") {
+			t.Errorf("the start message says %+v", told)
 		}
 		if got := runToEnd(t, binary, nil, "wait", "--url="+s.baseURL, "--timeout="+patience.String()); got.status != 0 {
 			t.Errorf("wait: %+v", got)
@@ -243,13 +248,92 @@ func servesUntilSignal(t *testing.T, binary string) {
 			t.Errorf("healthcheck: %+v", got)
 		}
 		s.stop(t, signal)
+		log := s.log.String()
+		for part, times := range map[string]int{
+			`"variable":"CALLSEMU_LISEN","did_you_mean":"CALLSEMU_LISTEN"`: 1, `"variable":"CALLSEMU_ZORRO"}`: 1, `"variable":`: 2,
+			`"msg":"callsemu has ended","cause":"` + signal.String() + ` signal received"`: 1,
+		} {
+			if strings.Count(log, part) != times {
+				t.Errorf("%v: not %d times %q in the log\n%s", signal, times, part, log)
+			}
+		}
 	}
+}
+
+// started is the start message with --log-format json.
+type started struct {
+	Level, Version, STUN, CA, Mode, Contract string
+	BaseURL                                  string   `json:"base_url"`
+	HTTPS, Media, TURN, Deviates             []string // TURN's last one is over TLS
+	Apps, Accounts                           map[string]string
+	TURNKeys                                 map[string]string `json:"turn_keys"`
+}
+
+func startedInJSON(t *testing.T, s *served) (told started) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(s.message), &told); err != nil || told.Level != "INFO" || strings.Count(s.message, "\n") != 1 {
+		t.Errorf("start message %s: %v", s.message, err)
+	}
+	return told
+}
+
+// startsInSight: the message is as narrow as a terminal, names all that was given, and begins and ends with the base URL.
+func startsInSight(t *testing.T, binary string) {
+	s := serve(t, binary, []string{"CALLSEMU_STATE_DIR=/dev/null/x"}, free("--stun=127.0.0.1:0", "--app=shop:sesame", "--app=other:secret", "--turn-key=k:x",
+		"--turn-key=l:y", "--account=acc:tok")...)
+	lines := strings.Split(strings.TrimSpace(s.message), "\n")
+	if !strings.HasSuffix(lines[0], " serves "+s.baseURL) || strings.Join(strings.Fields(lines[len(lines)-1]), " ") != "base URL "+s.baseURL || len(lines) > 20 {
+		t.Errorf("start message\n%s", s.message)
+	}
+	for _, line := range lines {
+		if len(line) > columns {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+	for _, part := range []string{"app id other secret secret", "app id shop secret sesame (any other app id", "TURN key k with API token x", "TURN key l with API token y",
+		"account acc with API token tok", "udp 127.0.0.1:", "tcp 127.0.0.1:", "STUN stun:127.0.0.1:", "mode dev, contract newest", "deviates DEV-1 DEV-2 ",
+		"DEV-12 (callsemu --help explains them)"} {
+		if !strings.Contains(inOneLine(s.message), part) {
+			t.Errorf("no %q in the start message\n%s", part, s.message)
+		}
+	}
+	s.stop(t, os.Interrupt)
+}
+
+// inOneLine undoes how the message is laid out.
+func inOneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// secondOne is told at once what is in its way, and starts with the settings that it is told.
+func secondOne(t *testing.T, binary string) {
+	first := serve(t, binary, nil, "--listen=127.0.0.1:0", "--media=127.0.0.1", "--stun=127.0.0.1:0", "--log-format=json")
+	told := startedInJSON(t, first)
+	at := func(url string) string { return regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(url) }
+	same := []string{"--media=127.0.0.1", "--listen=" + at(told.BaseURL), "--stun=" + at(told.STUN), "--turn-tls=" + at(told.TURN[len(told.TURN)-1])}
+	got := runToEnd(t, binary, nil, same...)
+	want := "callsemu: --listen " + at(told.BaseURL) + ": callsemu runs there already; in use as well: --stun " + at(told.STUN) + ", --turn-tls " +
+		at(told.TURN[len(told.TURN)-1]) + "; use that one, or take free ports with --listen 127.0.0.1:0 --stun 127.0.0.1:0 --turn-tls 127.0.0.1:0; " +
+		"--stun off does without STUN and TURN\n"
+	if got.status != 1 || got.stderr != want {
+		t.Fatalf("got %+v, want %s", got, want)
+	}
+	_, flags, _ := strings.Cut(strings.Split(got.stderr, "; --stun off")[0], "take free ports with ")
+	second := serve(t, binary, nil, append([]string{"--media=127.0.0.1"}, strings.Fields(flags)...)...)
+	second.stop(t, os.Interrupt)
+	if got := runToEnd(t, binary, nil, "--stun=off", same[1]); !strings.Contains(got.stderr, "callsemu runs there already; use that one") {
+		t.Errorf("one port alone: %+v", got)
+	}
+	for _, args := range [][]string{{"--stun=off", "--listen=" + at(told.STUN)}, free("--https=" + at(told.BaseURL))} {
+		if got := runToEnd(t, binary, nil, args...); !strings.Contains(got.stderr, "in use by another program") {
+			t.Errorf("a port that is not the API's, or not wanted for it: %+v", got)
+		}
+	}
+	first.stop(t, os.Interrupt)
 }
 
 func startsAsOfADay(t *testing.T, binary string) {
 	s := serve(t, binary, nil, "--listen=127.0.0.1:0", "--media=127.0.0.1", "--stun=off", "--mode=real", "--contract=2025-12-31")
 	for _, c := range session.Changes() {
-		if !strings.Contains(s.message, "from "+c.Since+" on: "+c.Help) {
+		if !strings.Contains(inOneLine(s.message), "from "+c.Since+" on: "+c.Help) {
 			t.Errorf("no change of %s in the start message\n%s", c.Since, s.message)
 		}
 	}
@@ -284,7 +368,7 @@ func helpNamesAll(t *testing.T, binary string) {
 		}
 		for _, part := range []string{"--listen", "--media", "--advertise", "--stun", "--mode", "--app", "--set", "--emu", "--host", "--contract",
 			"--https", "--tls-name", "--tls-cert", "--tls-key", "--state-dir", "--account",
-			"--log-format", "--log-level", "CALLSEMU_LISTEN", "CALLSEMU_LOG_LEVEL", "transport-wait", "max-dev-apps"} {
+			"--log-format", "--log-level", "CALLSEMU_LISTEN", "CALLSEMU_LOG_LEVEL", "transport-wait", "max-dev-apps", "--media=IP[:PORT],...", "DEV-1 ", "STR-2 "} {
 			if !strings.Contains(got.stdout, part) {
 				t.Errorf("%v: no %q", args, part)
 			}

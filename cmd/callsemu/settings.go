@@ -33,7 +33,7 @@ type settings struct {
 	Listen     string   `default:"127.0.0.1:1473" env:"CALLSEMU_LISTEN" help:"IP:PORT of the API over HTTP, and of ICE over TCP. 127.0.0.1 covers [::1] too; 0.0.0.0 takes every address. Port 0 picks a free one."`
 	HTTPS      []string `name:"https" env:"CALLSEMU_HTTPS" placeholder:"IP:PORT" help:"More listeners for HTTPS, such as 0.0.0.0:443, with TURN inside TLS and over UDP on the same port. HTTPS is served at --listen in any case. Repeatable."`
 	HTTP       []string `name:"http" env:"CALLSEMU_HTTP" placeholder:"IP:PORT" help:"More listeners for HTTP, such as 0.0.0.0:80, with TURN over TCP on the same port. Repeatable."`
-	Media      []string `default:"auto" env:"CALLSEMU_MEDIA" help:"Where ICE over UDP listens, on the API's port number: auto is loopback and this machine's own addresses; a list of addresses replaces it; 127.0.0.1 keeps media on this machine (Firefox will not connect to it)."`
+	Media      []string `default:"auto" env:"CALLSEMU_MEDIA" placeholder:"IP[:PORT]" help:"Where ICE over UDP listens, on the API's port number unless another one is given. Without it, or with auto alone, loopback and this machine's own addresses; 127.0.0.1 keeps media on this machine (Firefox will not connect to it)."`
 	Advertise  []string `env:"CALLSEMU_ADVERTISE" placeholder:"IP[:PORT]" help:"Offer these addresses to clients instead of the own ones; for NAT and published container ports. Up to 3."`
 	STUN       string   `name:"stun" default:"127.0.0.1:3478" env:"CALLSEMU_STUN" help:"IP:PORT of the STUN and TURN server over UDP and TCP; off leaves it out."`
 	TURNTLS    string   `name:"turn-tls" env:"CALLSEMU_TURN_TLS" placeholder:"IP:PORT" help:"TURN over TLS: without it, port 5349 of the address of --stun, or a free port where --stun has port 0; off leaves it out, as --stun off does."`
@@ -198,7 +198,7 @@ func description() string {
 		"without an account. Without arguments it serves on http://127.0.0.1:1473/v1 and prints an app id and secret to use."
 }
 
-// help prints kong's help, and what it cannot know: the rules of --set, examples and how settings are given. Without a
+// help prints kong's help, and what it cannot know: the rules of --set, the deviations, examples and how settings are given. Without a
 // sub-command it adds the settings of serve.
 func help(options kong.HelpOptions, ctx *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
@@ -229,10 +229,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		}
 	}
 	w := ctx.Stdout
-	_, _ = fmt.Fprint(w, "\nRules for --set NAME=VALUE:\n")
-	for _, rule := range session.RuleTable() {
-		_, _ = fmt.Fprintf(w, "  %-16s %-8s %s (%s)\n", rule.Name, rule.Default, rule.Help, rule.Source)
-	}
+	_, _ = io.WriteString(w, tables())
 	_, _ = fmt.Fprint(w, `
 Every setting is a flag or the environment variable beside it; a list takes commas or the flag
 repeated. An empty variable counts as not set.
@@ -248,4 +245,26 @@ Examples:
   eval "$(callsemu env)"                            this shell's programs trust the CA for HTTPS
 `)
 	return nil
+}
+
+// tables are the rules and the deviations.
+func tables() string {
+	var b strings.Builder
+	names, values, ids := 0, 0, 0
+	for _, r := range session.RuleTable() {
+		names, values = max(names, len(r.Name)), max(values, len(r.Default))
+	}
+	for _, d := range emulator.AllDeviations() {
+		ids = max(ids, len(d.ID))
+	}
+	b.WriteString("\nRules for --set NAME=VALUE:\n")
+	for _, r := range session.RuleTable() {
+		wrap(&b, fmt.Sprintf("  %-*s %-*s ", names, r.Name, values, r.Default), append(strings.Fields(r.Help), "("+r.Source+")"))
+	}
+	b.WriteString("\nWhere it deviates from the real service on purpose, and what switches that off:\n")
+	for _, d := range emulator.AllDeviations() {
+		plain := strings.NewReplacer("`", "")
+		wrap(&b, fmt.Sprintf("  %-*s ", ids, d.ID), append(strings.Fields(plain.Replace(d.Text)), "[off: "+plain.Replace(d.Off)+"]"))
+	}
+	return b.String()
 }

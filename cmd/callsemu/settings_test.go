@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/callsemu/callsemu/emulator"
 	"github.com/callsemu/callsemu/emulator/session"
 )
 
@@ -58,6 +59,35 @@ func TestCommaInsideASecretStaysInIt(t *testing.T) {
 	} {
 		if got, err := parseApps(c.values); err != nil || !maps.Equal(got, c.want) {
 			t.Errorf("%q: got %v, %v", c.values, got, err)
+		}
+	}
+}
+
+// TestHelpHasColumns: what a row says begins in the same column in all rows, and no line is wider than a terminal.
+func TestHelpHasColumns(t *testing.T) {
+	lines := strings.Split(tables(), "\n")
+	for _, line := range lines {
+		if len(line) > columns {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+	row := func(id, text string) (column int) {
+		for _, line := range lines {
+			if strings.HasPrefix(line, "  "+id+" ") {
+				return strings.Index(line, " "+strings.Fields(text)[0]+" ")
+			}
+		}
+		t.Errorf("no row for %s", id)
+		return 0
+	}
+	for _, r := range session.RuleTable() {
+		if values, texts := row(r.Name, r.Default), row(r.Name, r.Help); values != 19 || texts != 29 {
+			t.Errorf("%s: %d, %d", r.Name, values, texts)
+		}
+	}
+	for _, d := range emulator.AllDeviations() {
+		if texts := row(d.ID, strings.ReplaceAll(d.Text, "`", "")); texts != 8 {
+			t.Errorf("%s: %d", d.ID, texts)
 		}
 	}
 }

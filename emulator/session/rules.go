@@ -40,7 +40,7 @@ type Rules struct {
 // RuleInfo describes one rule for --help and --set.
 type RuleInfo struct {
 	Name    string
-	Default string
+	Default string // as time.Duration writes it, so that it reads as the values of /_emu/settings
 	Help    string
 	Source  string
 }
@@ -116,7 +116,7 @@ var ruleTable = []rule{
 		duration(func(r *Rules) *time.Duration { return &r.TransportWait })},
 	{RuleInfo{"media-wait", "8.2s", "how long a pull waits for the publisher's first packet before empty_track_error", "contract 1.3, 3.6"},
 		duration(func(r *Rules) *time.Duration { return &r.MediaWait })},
-	{RuleInfo{"never-connected", "60s", "life of a session that never connects", "contract 2.3, inferred"},
+	{RuleInfo{"never-connected", "1m0s", "life of a session that never connects", "contract 2.3, inferred"},
 		duration(func(r *Rules) *time.Duration { return &r.NeverConnected })},
 	{RuleInfo{"lost-window", "30s", "how long a session outlives its connectivity", "contract 2.3"},
 		duration(func(r *Rules) *time.Duration { return &r.LostWindow })},
@@ -136,9 +136,9 @@ var ruleTable = []rule{
 		number(64<<20, func(r *Rules) *int { return &r.MaxBody })},
 	{RuleInfo{"max-dev-apps", "1000", "apps that dev mode makes on first use", "callsemu"},
 		number(1e6, func(r *Rules) *int { return &r.MaxDevApps })},
-	{RuleInfo{"turn-max-ttl", "172800s", "longest ttl of a TURN credential", "contract 6, 7.3"},
+	{RuleInfo{"turn-max-ttl", "48h0m0s", "longest ttl of a TURN credential", "contract 6, 7.3"},
 		duration(func(r *Rules) *time.Duration { return &r.TURNMaxTTL })},
-	{RuleInfo{"turn-lifetime", "600s", "life of a TURN allocation that is not refreshed", "RFC 8656 section 3.2"},
+	{RuleInfo{"turn-lifetime", "10m0s", "life of a TURN allocation that is not refreshed", "RFC 8656 section 3.2"},
 		duration(func(r *Rules) *time.Duration { return &r.TURNLifetime })},
 	{RuleInfo{"turn-quota", "100", "TURN allocations of one credential", "callsemu"},
 		number(1e6, func(r *Rules) *int { return &r.TURNQuota })},
@@ -156,7 +156,7 @@ var ruleTable = []rule{
 		duration(func(r *Rules) *time.Duration { return &r.AdapterRetry })},
 	{RuleInfo{"jpeg-interval", "1s", "between two pictures of an adapter, 100ms at least; key frames are asked for once a second at most", "contract 5.3, 6"},
 		durationFrom(100*time.Millisecond, func(r *Rules) *time.Duration { return &r.JPEGInterval })},
-	{RuleInfo{"ingest-buffer", "120s", "of PCM that an adapter holds; when it is full the socket is not read", "contract 5.3, inferred"},
+	{RuleInfo{"ingest-buffer", "2m0s", "of PCM that an adapter holds; when it is full the socket is not read", "contract 5.3, inferred"},
 		duration(func(r *Rules) *time.Duration { return &r.IngestBuffer })},
 	{RuleInfo{"max-adapters", "200", "adapters that are open at once", "callsemu"},
 		number(1e6, func(r *Rules) *int { return &r.MaxAdapters })},

@@ -70,3 +70,12 @@ func TestBadRuleValuesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestDefaultsReadAsSettingsDo: what --help shows and what /_emu/settings answers are the same words.
+func TestDefaultsReadAsSettingsDo(t *testing.T) {
+	for _, r := range RuleTable() {
+		if d, err := time.ParseDuration(r.Default); err == nil && d.String() != r.Default {
+			t.Errorf("%s: default %s is written %s", r.Name, r.Default, d)
+		}
+	}
+}
