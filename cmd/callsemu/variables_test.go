@@ -84,7 +84,7 @@ func TestNoVariableOfTheProjectsIsComplainedAbout(t *testing.T) {
 func TestNearestIsWhatWasMeant(t *testing.T) {
 	known := strings.Fields("serve wait doctor ca conformance env")
 	for word, want := range map[string]string{
-		"server": "serve", "conformence": "conformance", "conf": "conformance", "wa": "wait", "dcotor": "doctor", "vne": "", "x": "", "": "", "frobnicate": "", "envs": "env",
+		"server": "serve", "conformence": "conformance", "conf": "conformance", "wa": "wait", "dcotor": "doctor", "vne": "", "x": "", "e": "env", "": "", "frobnicate": "", "envs": "env",
 	} {
 		if got := nearest(word, known); got != want {
 			t.Errorf("%q: got %q, want %q", word, got, want)
