@@ -127,8 +127,8 @@ func (p *progress) begins(e conformance.Event) {
 	}
 }
 
-// columns is what the narrowest usual terminal shows in one line: one that wraps cannot be replaced.
-const columns = 79
+// progressColumns is what the narrowest usual terminal shows in one line: one that wraps cannot be replaced.
+const progressColumns = 79
 
 // counter replaces the line that changes. It names what runs, the longest first, as far as there is room: that is what is waited for.
 func (p *progress) counter(e conformance.Event) {
@@ -136,7 +136,7 @@ func (p *progress) counter(e conformance.Event) {
 	text := fmt.Sprintf("%d of %d, %d failed; %d running", e.Done, e.Total, p.failed, len(p.running))
 	before := ": "
 	for i, id := range p.running {
-		room := columns - len(text) - len(before)
+		room := progressColumns - len(text) - len(before)
 		if i < len(p.running)-1 {
 			room -= len(rest)
 		}

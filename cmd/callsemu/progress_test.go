@@ -36,7 +36,7 @@ func TestProgressNamesWhatRuns(t *testing.T) {
 		b.Reset()
 		on.event(step.event)
 		lines := strings.Split(b.String(), "\r")
-		if got := lines[len(lines)-1]; strings.TrimRight(got, " ") != step.line || len(got) > columns {
+		if got := lines[len(lines)-1]; strings.TrimRight(got, " ") != step.line || len(got) > progressColumns {
 			t.Errorf("%s %s: %q stands there, want %q", step.event.Case.ID, step.event.Status, got, step.line)
 		}
 		b.Reset()
