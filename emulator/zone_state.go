@@ -111,9 +111,9 @@ func (z *zone) clockMode() clock.Mode {
 }
 
 func (z *zone) getClock(*http.Request) (any, error) {
-	real := time.Now()
-	now := z.emulator.cfg.Clock.At(real)
-	return clockAnswer{z.clockMode(), now.UTC().Format(timeFormat), now.Sub(real).Round(time.Millisecond).String()}, nil
+	wall := time.Now()
+	now := z.emulator.cfg.Clock.At(wall)
+	return clockAnswer{z.clockMode(), now.UTC().Format(timeFormat), now.Sub(wall).Round(time.Millisecond).String()}, nil
 }
 
 // timeFormat is RFC 3339 with milliseconds.
