@@ -282,7 +282,7 @@ func startsInSight(t *testing.T, binary string) {
 	s := serve(t, binary, []string{"CALLSEMU_STATE_DIR=/dev/null/x"}, free("--stun=127.0.0.1:0", "--app=shop:sesame", "--app=other:secret", "--turn-key=k:x",
 		"--turn-key=l:y", "--account=acc:tok")...)
 	lines := strings.Split(strings.TrimSpace(s.message), "\n")
-	if !strings.HasSuffix(lines[0], " serves "+s.baseURL) || strings.Join(strings.Fields(lines[len(lines)-1]), " ") != "base URL "+s.baseURL || len(lines) > 20 {
+	if lines[0] != "callsemu serves "+s.baseURL || strings.Join(strings.Fields(lines[len(lines)-1]), " ") != "base URL "+s.baseURL || len(lines) > 21 {
 		t.Errorf("start message\n%s", s.message)
 	}
 	for _, line := range lines {

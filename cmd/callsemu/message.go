@@ -33,7 +33,8 @@ func (m message) write(w io.Writer, asJSON bool) {
 func (m message) text() string {
 	var b strings.Builder
 	row := func(name string, words ...string) { wrap(&b, fmt.Sprintf("  %-10s ", name), words) }
-	b.WriteString("callsemu " + version() + " serves " + m.BaseURL() + "\n")
+	b.WriteString("callsemu serves " + m.BaseURL() + "\n")
+	row("version", version()) // long where it is built from a commit
 	apps := m.apps()
 	for i, id := range sortedKeys(apps) {
 		row("app id", id)
