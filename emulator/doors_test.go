@@ -206,15 +206,18 @@ func TestOnlyPortsAtTheClientsAddressAreListed(t *testing.T) {
 
 // TestHTTPSStartsBesideAnotherUserOfItsUDPPort: that may be a server of HTTP/3.
 func TestHTTPSStartsBesideAnotherUserOfItsUDPPort(t *testing.T) {
-	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	socket, err := net.ListenPacket("udp", "127.0.0.77:0") // where no client's connection has the port of TCP
+	if err != nil {
+		socket, err = net.ListenPacket("udp", "127.0.0.1:0") // a system whose loopback has one address
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = socket.Close() }()
+	host, port, _ := net.SplitHostPort(socket.LocalAddr().String())
 	r := newRig(t, withTURN, func(c *Config) {
-		c.TURNHost, c.HTTP, c.HTTPS = "turn.cloudflare.com", []string{"127.0.0.1:0"}, []string{socket.LocalAddr().String()}
+		c.TURNHost, c.HTTP, c.HTTPS = "turn.cloudflare.com", []string{host + ":0"}, []string{socket.LocalAddr().String()}
 	})
-	_, port, _ := net.SplitHostPort(socket.LocalAddr().String())
 	_, shared := r.roots()
 	listed := strings.Join(r.askedFor(shared, "", "generate-ice-servers").URLs, " ")
 	if strings.Contains(listed, "turn:turn.cloudflare.com:"+port+"?transport=udp") || !strings.Contains(listed, "turns:turn.cloudflare.com:"+port+"?") {
