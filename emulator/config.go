@@ -234,6 +234,7 @@ type wanted struct {
 	addr     netip.AddrPort
 	tcp, udp bool // what it cannot do without
 	six      bool // 127.0.0.1 covers [::1], too
+	inherits bool // the port is that of the API
 }
 
 // all lists them. Media that is auto is not among them: it does with what is free.
@@ -247,7 +248,7 @@ func (a addresses) all() []wanted {
 	}
 	list = append(list, wanted{setting: "stun", addr: a.stun, tcp: true, udp: true}, wanted{setting: "turn-tls", addr: a.turnTLS, tcp: true})
 	for _, addr := range a.media {
-		list = append(list, wanted{setting: "media", addr: mediaAddress(addr, a.listen.Port()), udp: true})
+		list = append(list, wanted{setting: "media", addr: mediaAddress(addr, a.listen.Port()), udp: true, inherits: addr.Port() == 0})
 	}
 	return slices.DeleteFunc(list, func(w wanted) bool { return !w.addr.IsValid() })
 }

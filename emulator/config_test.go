@@ -31,6 +31,8 @@ func TestWrongValueNamesTheSettingAndTheCure(t *testing.T) {
 	}
 	defer udp.Close()
 	taken, takenUDP := busy.Addr().String(), udp.LocalAddr().String()
+	_, portUDP, _ := net.SplitHostPort(takenUDP)
+	elsewhere := "0.0.0.0:" + portUDP
 
 	for _, c := range []struct {
 		name    string
@@ -43,6 +45,7 @@ func TestWrongValueNamesTheSettingAndTheCure(t *testing.T) {
 		{"listen port too high", func(c *Config) { c.Listen = "127.0.0.1:65536" }, "listen", "write it like"},
 		{"listen port taken", func(c *Config) { c.Listen = taken }, "listen", "in use"},
 		{"listen UDP port taken", func(c *Config) { c.Listen = takenUDP }, "listen", "in use"},
+		{"media's port of the API taken", func(c *Config) { c.Listen, c.Media = elsewhere, []string{"127.0.0.1"} }, "listen", "listen " + elsewhere + ": port " + portUDP + " is in use by another program at 127.0.0.1"},
 		{"media port taken", func(c *Config) { c.Media = []string{takenUDP} }, "media", "in use"},
 		{"listen elsewhere", func(c *Config) { c.Listen = "203.0.113.9:0" }, "listen", "not an address of this machine"},
 		{"media elsewhere", func(c *Config) { c.Media = []string{"203.0.113.9"} }, "media", "not an address of this machine"},

@@ -92,7 +92,7 @@ func listenTCP(setting string, want netip.AddrPort, log *slog.Logger) ([]net.Lis
 		list = append(list, ln)
 	case isBusy(err): // whoever holds it would get what is meant for localhost
 		closeListeners(list)
-		return nil, bindError(setting, six, err)
+		return nil, bindErrorAt(setting, want, six, err)
 	default:
 		log.Debug("no [::1] beside 127.0.0.1", "error", err)
 	}
@@ -130,13 +130,10 @@ func (o opener) mediaAddresses(port uint16) ([]netip.AddrPort, error) {
 	}
 	var list []netip.AddrPort
 	for _, addr := range o.want.media {
-		at, setting := mediaAddress(addr, port), "media"
-		if addr.Port() == 0 {
-			setting = "listen" // the port is the API's, so that setting moves it
-		}
+		at := mediaAddress(addr, port)
 		switch err := o.probe(at); {
-		case isBusy(err):
-			return nil, bindError(setting, at, err)
+		case isBusy(err) && addr.Port() == 0: // the port is the API's, so that setting moves it
+			return nil, bindErrorAt("listen", o.want.listen, at, err)
 		case err != nil:
 			return nil, bindError("media", at, err)
 		}
@@ -171,11 +168,11 @@ func (o opener) autoAddresses(port uint16) ([]netip.AddrPort, error) {
 		case err == nil:
 			list = append(list, addr)
 		case o.want.listen.Port() == 0 && isBusy(err):
-			return nil, bindError("listen", addr, err)
+			return nil, bindErrorAt("listen", o.want.listen, addr, err)
 		default:
 			o.log.Warn("media address left out: it cannot be bound", "address", addr.String(), "error", err)
 			if firstErr == nil {
-				firstErr = bindError("listen", addr, err)
+				firstErr = bindErrorAt("listen", o.want.listen, addr, err)
 			}
 		}
 	}
@@ -206,10 +203,11 @@ func (a addresses) busy(first error) error {
 	var list []error
 	listen := false // it is named
 	for _, w := range a.all() {
-		if w.setting == "media" && w.addr.Port() == a.listen.Port() { // that setting moves it
+		err := w.taken()
+		if w.inherits && isBusy(err) {
+			err = bindErrorAt("listen", a.listen, w.addr, err) // that setting moves it
 			w.setting = "listen"
 		}
-		err := w.taken()
 		if !isBusy(err) || listen && w.setting == "listen" {
 			continue
 		}
@@ -245,6 +243,17 @@ func (w wanted) taken() error {
 		}
 	}
 	return nil
+}
+
+// bindErrorAt is bindError where the address that was refused is another one than the setting's, which decides about its port.
+func bindErrorAt(setting string, given, at netip.AddrPort, err error) error {
+	if !isBusy(err) || given == at {
+		return bindError(setting, at, err)
+	}
+	e := &ConfigError{Setting: setting, Value: given.String(), Cause: err}
+	e.Problem = "port " + strconv.Itoa(int(at.Port())) + " is in use by another program at " + at.Addr().String()
+	e.Cure = fmt.Sprintf("stop that program, or choose another port; --%s %s takes a free one", setting, netip.AddrPortFrom(given.Addr(), 0))
+	return e
 }
 
 // bindError turns the refusal of an address into what a user can act on.

@@ -19,12 +19,15 @@ var realToken = regexp.MustCompile(`^([0-9a-f]{64}|[A-Za-z0-9_-]{40}|[0-9a-f]{37
 // shortestSecret: a shorter token stands in too many words to be hidden, and protects nothing.
 const shortestSecret = 6
 
+// longSecret: a token from this length on is hidden inside of words as well, where a client has glued it to something.
+const longSecret = 16
+
 const hidden = "***"
 
 // hideSecrets takes the caller's token, ICE passwords and TURN usernames out of a text that quotes the request.
 func hideSecrets(text, token string) string {
 	switch {
-	case realToken.MatchString(token): // no other word has it in it
+	case len(token) >= longSecret: // no other word has it in it
 		text = strings.ReplaceAll(text, token, hidden)
 	case len(token) >= shortestSecret:
 		text = hideWord(text, token)

@@ -18,6 +18,7 @@ func TestTokensAreHiddenAsWholeWords(t *testing.T) {
 		{"words=", "words=words=x", "******x"},
 		{"secret", "täsecret secretä", "täsecret secretä"},
 		{long, "/apps/my-app" + long + "/", "/apps/my-app***/"},
+		{"secret-of-sixteen", "/apps/shopsecret-of-sixteen/x_secret-of-sixteen", "/apps/shop***/x_***"},
 	} {
 		if got := hideSecrets(c.text, c.token); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.token, got, c.want)

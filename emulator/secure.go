@@ -44,6 +44,12 @@ func givenCert(cfg Config) (*certs.Source, error) {
 				Cure: "write it like calls.example or 192.0.2.7", Cause: err}
 		}
 	}
+	if err := certs.Check(cfg.TLSNames); err != nil {
+		return nil, &ConfigError{Setting: "tls-name", Value: strings.Join(cfg.TLSNames, ","), Problem: err.Error(), Cure: "name fewer, or others", Cause: err}
+	}
+	if err := certs.Check(cfg.certNames()); err != nil { // the host of TURN over TLS is among these
+		return nil, &ConfigError{Setting: "turn-host", Value: cfg.TURNHost, Problem: err.Error(), Cure: "choose another name, or --turn-tls off", Cause: err}
+	}
 	return nil, nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -64,11 +65,16 @@ type result struct {
 // runToEnd runs the binary with extra environment variables and waits for its end.
 func runToEnd(t *testing.T, binary string, env []string, args ...string) result {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*patience) // a run of cases takes some seconds
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = environment(t, env)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
+	if ctx.Err() != nil {
+		t.Fatalf("%v has not ended:\n%s", args, &stderr)
+	}
 	if err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
@@ -128,7 +134,8 @@ func wrongSettings(t *testing.T, binary string) {
 		{"https", "", append(free, "--https=443"), []string{"--https 443", "127.0.0.1:443"}},
 		{"busy https port", "", append(free, "--https="+taken), []string{"--https " + taken, "in use"}},
 		{"tls name", "", append(free, "--tls-name=*.calls.test"), []string{"--tls-name *.calls.test", "calls.example"}},
-		{"tls name below another", "", append(free, "--tls-name=calls.test,x.calls.test"), []string{"--tls-name", "x.calls.test is below calls.test", "--state-dir DIR"}},
+		{"tls name below another", "", append(free, "--tls-name=calls.test,x.calls.test"), []string{"--tls-name", "x.calls.test is below calls.test", "name fewer, or others"}},
+		{"turn host below a name", "", append(free, "--stun=127.0.0.1:0", "--turn-host=x.localhost"), []string{"--turn-host x.localhost", "x.localhost is below localhost", "--turn-tls off"}},
 		{"env of a tls name below another", "CALLSEMU_TLS_NAME=x.localhost", []string{"env"}, []string{"--tls-name", "x.localhost is below localhost", "--state-dir DIR"}},
 		{"tls cert alone", "", append(free, "--tls-cert=cert.pem"), []string{"--tls-cert cert.pem", "--tls-key"}},
 		{"tls cert that is not there", "", append(free, "--tls-cert=none", "--tls-key=none"), []string{"--tls-cert none", "no such file", "PEM"}},
@@ -232,7 +239,7 @@ func servesUntilSignal(t *testing.T, binary string) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		env := []string{"CALLSEMU_LISTEN=127.0.0.1:0", "CALLSEMU_STUN=127.0.0.1:0", "CALLSEMU_MEDIA=127.0.0.1",
 			"CALLSEMU_APP=shop:sesame,other:to,ken", "CALLSEMU_TURN_KEY=k:x,l:y", "CALLSEMU_MODE=", "CALLSEMU_LOG_FORMAT=json",
-			"CALLSEMU_LISEN=x", "CALLSEMU_ZORRO=x", "CALLSEMU_PUBLISH=x", "CALLSEMU_URL=x", "CALLSEMU_PORT_1473_TCP=x"}
+			"CALLSEMU_LISEN=x", "CALLSEMU_ZORRO=x", "CALLSEMU_PUBLISH=x", "CALLSEMU_URL=x", "CALLSEMU_PORT_1473_TCP=x", "CALLSEMU_PORT=8080"}
 		s := serve(t, binary, env)
 		told := startedInJSON(t, s)
 		if !maps.Equal(told.Apps, map[string]string{"shop": "sesame", "other": "to,ken"}) || !maps.Equal(told.TURNKeys, map[string]string{"k": "x", "l": "y"}) ||
@@ -250,7 +257,7 @@ func servesUntilSignal(t *testing.T, binary string) {
 		s.stop(t, signal)
 		log := s.log.String()
 		for part, times := range map[string]int{
-			`"variable":"CALLSEMU_LISEN","did_you_mean":"CALLSEMU_LISTEN"`: 1, `"variable":"CALLSEMU_ZORRO"}`: 1, `"variable":`: 2,
+			`"variable":"CALLSEMU_LISEN","did_you_mean":"CALLSEMU_LISTEN"`: 1, `"variable":"CALLSEMU_ZORRO"}`: 1, `"variable":"CALLSEMU_PORT"`: 1, `"variable":`: 3,
 			`"msg":"callsemu has ended","cause":"` + signal.String() + ` signal received"`: 1,
 		} {
 			if strings.Count(log, part) != times {

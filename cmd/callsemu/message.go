@@ -66,11 +66,14 @@ func (m message) text() string {
 // attributes are the same for a log.
 func (m message) attributes() []any {
 	return []any{
-		"version", version(), "base_url", m.BaseURL(), "apps", m.apps(), "accounts", m.accounts(), "http", m.HTTPURLs(), "https", m.HTTPSURLs(),
-		"ca", strings.Join(m.ca(), " "), "media", m.media(), "stun", m.STUNURL(), "turn", m.TURNURLs(), "turn_keys", m.turnKeys(),
-		"mode", m.cfg.Mode.String(), "contract", m.cfg.Contract.String(), "deviates", m.deviations(),
+		"version", version(), "base_url", m.BaseURL(), "apps", m.apps(), "accounts", m.accounts(), "http", whole(m.HTTPURLs()), "https", whole(m.HTTPSURLs()),
+		"ca", strings.Join(m.ca(), " "), "media", m.media(), "stun", m.STUNURL(), "turn", whole(m.TURNURLs()), "turn_keys", m.turnKeys(),
+		"mode", m.cfg.Mode.String(), "contract", m.cfg.Contract.String(), "deviates", whole(m.deviations()),
 	}
 }
+
+// whole is a list that is no null in JSON where it is empty.
+func whole(list []string) []string { return append([]string{}, list...) }
 
 // tokens writes a row for each id that has an API token.
 func (m message) tokens(row func(string, ...string), name string, tokens map[string]string, madeUp bool, flag string) {

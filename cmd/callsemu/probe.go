@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -130,7 +131,12 @@ var cures = []struct {
 	{as[*tls.CertificateVerificationError], "give its CA with --ca-file FILE, which curl -kso FILE URL/_emu/ca.pem gets, or the directory of its CA with --state-dir"},
 	{is(http.ErrSchemeMismatch), "no TLS is spoken there; write the URL with http://"},
 	{is(context.DeadlineExceeded), "look at what is between, such as a firewall or a port that is not published"},
-	{is(io.EOF), "another program has the port, or it is one of --https and the URL begins with https://"},
+	{hangsUp, "another program has the port, or it is one of --https and the URL begins with https://"},
+}
+
+// hangsUp says that the connection ended without an answer, in one of the ways that net/http has for it.
+func hangsUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || strings.Contains(err.Error(), "server closed idle connection")
 }
 
 func is(target error) func(error) bool { return func(err error) bool { return errors.Is(err, target) } }

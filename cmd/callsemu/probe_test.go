@@ -74,6 +74,23 @@ func TestWaitTellsWhyAndWhatToDo(t *testing.T) {
 		}
 	}()
 	defer func() { _ = closing.Close(); <-ended }()
+	resetting, err := net.Listen("tcp", "127.0.0.1:0") // what was sent is not read, as at a port for HTTPS alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	reset := make(chan struct{})
+	go func() {
+		defer close(reset)
+		for {
+			conn, err := resetting.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1))
+			_ = conn.Close()
+		}
+	}()
+	defer func() { _ = resetting.Close(); <-reset }()
 	gone := answering(t, 200, nil, "")
 	gone.Close()
 	own, other := t.TempDir(), t.TempDir()
@@ -93,19 +110,23 @@ func TestWaitTellsWhyAndWhatToDo(t *testing.T) {
 		"TLS at HTTP":   {strings.Replace(answering(t, 200, nil, "").URL, "http:", "https:", 1), own, []string{"HTTP response to HTTPS client", "http://"}},
 		"silent":        {"http://" + silent.Addr().String(), own, []string{"no answer came", "firewall"}},
 		"hangs up":      {"http://" + closing.Addr().String(), own, []string{"begins with https://"}},
+		"resets":        {"http://" + resetting.Addr().String(), own, []string{"begins with https://"}},
 		"not a CA file": {secure.URL, "file", []string{"--ca-file", "/_emu/ca.pem"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := waitCommand{URL: c.url, Timeout: 100 * time.Millisecond, trustedCA: trustedCA{StateDir: c.dir}}
+			trusted := trustedCA{StateDir: c.dir}
 			if c.dir == "file" {
-				w.CAFile = filepath.Join(t.TempDir(), "ca.pem")
-				if err := os.WriteFile(w.CAFile, []byte("none"), 0o600); err != nil {
+				trusted.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+				if err := os.WriteFile(trusted.CAFile, []byte("none"), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			err := w.Run(t.Context())
-			if err == nil {
-				t.Fatal("it is ready")
+			roots, err := trusted.roots()
+			if err == nil { // as Run does it, which has a time to keep
+				if err = probe(t.Context(), c.url+"/readyz", roots); err == nil {
+					t.Fatal("it is ready")
+				}
+				err = explained(err)
 			}
 			for _, part := range c.want {
 				if !strings.Contains(err.Error(), part) {

@@ -22,9 +22,9 @@ func forgetEmptyVariables() {
 	}
 }
 
-// foreign matches names that are somebody else's business: docker-compose.yml and the tests of this project read the first ones, and
+// foreign matches variables that are somebody else's business: docker-compose.yml and the tests of this project read the first ones, and
 // Kubernetes and Docker's links set the second ones where a service is called callsemu.
-var foreign = regexp.MustCompile(`^CALLSEMU_(PUBLISH|BIN|(SERVICE_|PORT|NAME|ENV_).*)$`)
+var foreign = regexp.MustCompile(`^CALLSEMU_(PUBLISH=|BIN=|NAME=/|PORT=(tcp|udp)://|(SERVICE_|PORT_|ENV_))`)
 
 // stranger is a variable that callsemu does not know.
 type stranger struct {
@@ -36,7 +36,7 @@ func strangers(environ []string, root *kong.Node) (list []stranger) {
 	known := variables(root)
 	for _, pair := range environ {
 		name, _, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, prefix) || slices.Contains(known, name) || foreign.MatchString(name) {
+		if !strings.HasPrefix(name, prefix) || slices.Contains(known, name) || foreign.MatchString(pair) {
 			continue
 		}
 		list = append(list, stranger{name, nearest(name, known)})

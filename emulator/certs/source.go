@@ -61,6 +61,20 @@ type Source struct {
 // (ErrBelow); a directory that cannot be used is not.
 func Open(cfg Config) (*Source, error) { return open(cfg, time.Now) }
 
+// Check says whether one CA can be for names, beside those that every CA is for; it wraps ErrBelow where two of them exclude each other.
+func Check(names []string) error {
+	for _, name := range names {
+		if _, err := Clean(name); err != nil {
+			return err
+		}
+	}
+	need := clean(Standard(), names)
+	if len(need) > maxNames {
+		return fmt.Errorf("%d names are more than %d", len(need), maxNames)
+	}
+	return together(need)
+}
+
 // Keep is Open for those who want to know the CA of the directory. It makes one where there is none, and changes none that is
 // there: that is an error which wraps ErrStale. Where the CA cannot be kept there, the error wraps ErrMemory.
 func Keep(cfg Config) (*Source, error) {
@@ -72,18 +86,10 @@ func open(cfg Config, now func() time.Time) (*Source, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	for _, name := range cfg.Names {
-		if _, err := Clean(name); err != nil {
-			return nil, err
-		}
-	}
-	need := clean(Standard(), cfg.Names)
-	if len(need) > maxNames {
-		return nil, fmt.Errorf("%d names are more than %d", len(need), maxNames)
-	}
-	if err := together(need); err != nil {
+	if err := Check(cfg.Names); err != nil {
 		return nil, err
 	}
+	need := clean(Standard(), cfg.Names)
 	s := &Source{now: now}
 	if err := s.openCA(cfg, need); err != nil {
 		return nil, err

@@ -178,6 +178,16 @@ func TestNamesThatOneCACannotHaveTogether(t *testing.T) {
 	}
 }
 
+// A name that nobody asked for gives way to one that somebody does.
+func TestNameOfTheMachineBlocksNoOther(t *testing.T) {
+	dir, machine := t.TempDir(), []string{"laptop.corp.test"}
+	mustOpen(t, Config{Dir: dir, Machine: machine}, time.Now())
+	s := mustOpen(t, Config{Dir: dir, Names: []string{"corp.test"}, Machine: machine}, time.Now())
+	if err := handshake(t, s, s.CA(), "corp.test"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNamesOfACAOnlyGrow(t *testing.T) {
 	dir := t.TempDir()
 	var many []string

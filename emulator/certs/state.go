@@ -83,7 +83,9 @@ func successor(found *authority, now time.Time, need, extra []string) (*authorit
 	if found == nil {
 		return newAuthority(now, atMost(need, extra))
 	}
-	all := clean(need, found.names())
+	optional := clean(extra)
+	kept := slices.DeleteFunc(found.names(), func(name string) bool { return slices.Contains(optional, name) }) // atMost adds what fits
+	all := clean(need, kept)
 	if err := together(all); err != nil {
 		return nil, err
 	}
