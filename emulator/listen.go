@@ -250,14 +250,14 @@ func bindErrorAt(setting string, given, at netip.AddrPort, err error) error {
 	if !isBusy(err) || given == at {
 		return bindError(setting, at, err)
 	}
-	e := &ConfigError{Setting: setting, Value: given.String(), Cause: err}
-	e.Problem = "port " + strconv.Itoa(int(at.Port())) + " is in use by another program at " + at.Addr().String()
-	e.Cure = fmt.Sprintf("stop that program, or choose another port; --%s %s takes a free one", setting, netip.AddrPortFrom(given.Addr(), 0))
+	e := bindError(setting, netip.AddrPortFrom(given.Addr(), at.Port()), err)
+	e.Value = given.String()
+	e.Problem += " at " + at.Addr().String()
 	return e
 }
 
 // bindError turns the refusal of an address into what a user can act on.
-func bindError(setting string, addr netip.AddrPort, err error) error {
+func bindError(setting string, addr netip.AddrPort, err error) *ConfigError {
 	e := &ConfigError{Setting: setting, Value: addr.String(), Cause: err}
 	other := netip.AddrPortFrom(addr.Addr(), 0).String()
 	switch {
