@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/callsemu/callsemu/conformance"
 	"github.com/callsemu/callsemu/emulator"
+	"github.com/callsemu/callsemu/internal/porttest"
 	"github.com/callsemu/callsemu/openapi"
 )
 
@@ -169,7 +169,7 @@ func testService(t *testing.T, configuration configuration, cases []conformance.
 	}
 	target, service := behindStandIn(t, inProcess(t, edit))
 	if configuration.only == conformance.Endpoints {
-		at := freeAddress(t)
+		at := porttest.Reserve(t)
 		target.Endpoint = conformance.Endpoint{URL: "ws://" + at, Listen: at}
 	} else {
 		target.OtherAccountToken = canary + "-other"
@@ -195,17 +195,6 @@ func testService(t *testing.T, configuration configuration, cases []conformance.
 	}
 	service.wantTidy(t)
 	service.wantPace(t, probes)
-}
-
-// freeAddress is one of this machine's where nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer free.Close()
-	return free.Addr().String()
 }
 
 // runs says whether the case is to run in the configuration.
@@ -416,7 +405,7 @@ func TestNothingIsLeftAtAService(t *testing.T) {
 
 // TestEndpointsShareOneAddress: where one address leads to the suite, a case with several endpoints has them all there.
 func TestEndpointsShareOneAddress(t *testing.T) {
-	at := freeAddress(t)
+	at := porttest.Reserve(t)
 	target := probed(t, inProcess(t, func(*emulator.Config) {}))
 	target.Endpoint = conformance.Endpoint{URL: "ws://" + at, Listen: at}
 	for _, id := range []string{"adapters/handshake", "fault/closeAdapters-partly"} {

@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/callsemu/callsemu/conformance"
+	"github.com/callsemu/callsemu/internal/porttest"
 )
 
 // TestEveryOpenQuestionIsObserved reads the questions from the contract. One that only the table of what is left out has, needs a
@@ -66,12 +66,7 @@ func TestObservingNeitherPassesNorFails(t *testing.T) {
 		_, _ = w.Write([]byte("<html>"))
 	}))
 	defer nonsense.Close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := "http://" + listener.Addr().String()
-	_ = listener.Close()
+	nobody := "http://" + porttest.Reserve(t)
 	for name, tc := range map[string]struct{ id, url, want string }{
 		"nonsense":           {"open/Q4-refusals", nonsense.URL, "wrong secret: status = 418"},
 		"nonsense as body":   {"open/Q4-refusals", nonsense.URL, "wrong secret: body = not JSON"},

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/callsemu/callsemu/internal/porttest"
 )
 
 // quiet is a configuration that needs no fixed port.
@@ -25,12 +27,7 @@ func TestWrongValueNamesTheSettingAndTheCure(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer busy.Close()
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer udp.Close()
-	taken, takenUDP := busy.Addr().String(), udp.LocalAddr().String()
+	taken, takenUDP := busy.Addr().String(), porttest.ReserveTCP(t).LocalAddr().String()
 	_, portUDP, _ := net.SplitHostPort(takenUDP)
 	elsewhere := "0.0.0.0:" + portUDP
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/callsemu/callsemu/emulator/session"
 	"github.com/callsemu/callsemu/emulator/wire"
+	"github.com/callsemu/callsemu/internal/porttest"
 )
 
 // withDoors is how the emulator stands in for the service's names, on free ports instead of 80 and 443.
@@ -206,17 +207,10 @@ func TestOnlyPortsAtTheClientsAddressAreListed(t *testing.T) {
 
 // TestHTTPSStartsBesideAnotherUserOfItsUDPPort: that may be a server of HTTP/3.
 func TestHTTPSStartsBesideAnotherUserOfItsUDPPort(t *testing.T) {
-	socket, err := net.ListenPacket("udp", "127.0.0.77:0") // where no client's connection has the port of TCP
-	if err != nil {
-		socket, err = net.ListenPacket("udp", "127.0.0.1:0") // a system whose loopback has one address
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = socket.Close() }()
-	host, port, _ := net.SplitHostPort(socket.LocalAddr().String())
+	taken := porttest.ReserveTCP(t).LocalAddr().String()
+	_, port, _ := net.SplitHostPort(taken)
 	r := newRig(t, withTURN, func(c *Config) {
-		c.TURNHost, c.HTTP, c.HTTPS = "turn.cloudflare.com", []string{host + ":0"}, []string{socket.LocalAddr().String()}
+		c.TURNHost, c.HTTP, c.HTTPS = "turn.cloudflare.com", []string{"127.0.0.1:0"}, []string{taken}
 	})
 	_, shared := r.roots()
 	listed := strings.Join(r.askedFor(shared, "", "generate-ice-servers").URLs, " ")

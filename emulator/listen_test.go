@@ -47,7 +47,7 @@ func TestPortZeroIsGivenUpWhenItsUDPSideIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer closeSockets(t, s)
-	if len(asked) != 3 || s.listen.Port() != asked[2] || asked[2] == asked[0] {
+	if len(asked) < 3 || s.listen.Port() != asked[len(asked)-1] { // others may have taken more of them
 		t.Errorf("asked for %v, listens on %v", asked, s.listen)
 	}
 	for _, a := range s.media.LocalAddrs() {
@@ -62,7 +62,7 @@ func TestSearchForAFreePortEnds(t *testing.T) {
 	tries := 0
 	_, err := machine(func(netip.AddrPort) error { tries++; return syscall.EADDRINUSE }).open()
 	var wrong *ConfigError
-	if !errors.As(err, &wrong) || tries != portTries {
+	if !errors.As(err, &wrong) || tries == 0 || tries > portTries { // a number that another has at [::1] is not probed
 		t.Errorf("got %v after %d tries", err, tries)
 	}
 }

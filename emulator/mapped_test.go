@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/callsemu/callsemu/emulator/session"
+	"github.com/callsemu/callsemu/internal/porttest"
 	"github.com/callsemu/callsemu/sfu/sfutest"
 )
 
@@ -22,15 +23,8 @@ type mapping struct {
 // publishPort forwards until the test ends.
 func publishPort(t *testing.T, to string) *mapping {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener, socket := porttest.Pair(t)
 	m := &mapping{addr: listener.Addr().String()}
-	socket, err := net.ListenPacket("udp4", m.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var (
 		working sync.WaitGroup
 		mu      sync.Mutex

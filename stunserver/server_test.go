@@ -16,6 +16,8 @@ import (
 
 	"github.com/pion/stun/v2"
 	"go.uber.org/goleak"
+
+	"github.com/callsemu/callsemu/internal/porttest"
 )
 
 // patience is how long a test waits for what must happen.
@@ -238,18 +240,7 @@ func TestBusyAddressIsNamed(t *testing.T) {
 		t.Errorf("both taken: %v", err)
 	}
 
-	// A UDP port whose TCP side nobody has, neither for listening nor for a connection.
-	var udp *net.UDPConn
-	until(t, "a port is free for TCP", func() bool {
-		conn := listenUDP(t)
-		l, err := net.Listen("tcp4", conn.LocalAddr().String())
-		if err != nil {
-			return false
-		}
-		udp = conn
-		return l.Close() == nil
-	})
-	taken := udp.LocalAddr().String()
+	taken := porttest.ReserveTCP(t).LocalAddr().String()
 	_, err := New(Config{Addr: taken})
 	if !errors.Is(err, ErrBusy) || err.Error() != "udp "+taken+": address already in use" {
 		t.Errorf("udp taken: %v", err)

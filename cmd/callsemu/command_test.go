@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/callsemu/callsemu/emulator/session"
+	"github.com/callsemu/callsemu/internal/porttest"
 )
 
 // patience bounds every wait that should be short.
@@ -351,12 +352,7 @@ func startsAsOfADay(t *testing.T, binary string) {
 }
 
 func waitGivesUp(t *testing.T, binary string) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	_ = ln.Close() // nobody listens there now
+	addr := porttest.Reserve(t) // where nobody listens
 	got := runToEnd(t, binary, []string{"CALLSEMU_TIMEOUT=soon"}, "wait", "--url=http://"+addr, "--timeout=100ms")
 	if got.status != 1 || !strings.Contains(got.stderr, "not ready within 100ms") || strings.Count(got.stderr, "\n") != 1 {
 		t.Errorf("wait: %+v", got)

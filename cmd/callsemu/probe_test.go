@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/callsemu/callsemu/emulator/certs"
+	"github.com/callsemu/callsemu/internal/porttest"
 )
 
 // answering serves /readyz with a status, in TLS where there is a source of certificates: for clients that send this name.
@@ -91,8 +92,7 @@ func TestWaitTellsWhyAndWhatToDo(t *testing.T) {
 		}
 	}()
 	defer func() { _ = resetting.Close(); <-reset }()
-	gone := answering(t, 200, nil, "")
-	gone.Close()
+	gone := "//" + porttest.Reserve(t)
 	own, other := t.TempDir(), t.TempDir()
 	mustCA(t, other)
 	secure := answering(t, 200, mustCA(t, own), "")
@@ -100,13 +100,13 @@ func TestWaitTellsWhyAndWhatToDo(t *testing.T) {
 		url, dir string
 		want     []string
 	}{
-		"nobody":        {gone.URL, own, []string{"connection refused", "callsemu serve"}},
+		"nobody":        {"http:" + gone, own, []string{"connection refused", "callsemu serve"}},
 		"not yet":       {answering(t, 503, nil, "").URL, own, []string{"/readyz answers 503", "its log"}},
 		"another":       {answering(t, 404, nil, "").URL, own, []string{"/readyz answers 404", "another program"}},
 		"another CA":    {secure.URL, other, []string{"x509: certificate signed by unknown authority", "--ca-file", "--state-dir"}},
 		"no CA":         {secure.URL, t.TempDir(), []string{"x509: certificate signed by unknown authority", "--ca-file", "--state-dir"}},
 		"another name":  {answering(t, 200, mustCA(t, own), "localhost").URL, own, []string{"x509: cannot validate certificate for 127.0.0.1", "--tls-name"}},
-		"no TLS":        {strings.Replace(gone.URL, "http:", "https:", 1), own, []string{"connection refused", "callsemu serve"}},
+		"no TLS":        {"https:" + gone, own, []string{"connection refused", "callsemu serve"}},
 		"TLS at HTTP":   {strings.Replace(answering(t, 200, nil, "").URL, "http:", "https:", 1), own, []string{"HTTP response to HTTPS client", "http://"}},
 		"silent":        {"http://" + silent.Addr().String(), own, []string{"no answer came", "firewall"}},
 		"hangs up":      {"http://" + closing.Addr().String(), own, []string{"begins with https://"}},

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/callsemu/callsemu/internal/porttest"
 )
 
 // nameServer answers every question for an IPv4 address with the next of the answers, the last one for ever.
@@ -197,17 +199,12 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 func TestWhatIsNoEndpointFailsTheHandshake(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = closed.Close()
 	secure, _ := accepting(t) // speaks no TLS
 	resolver, _ := nameServer(t, "127.0.0.1")
 	d := NewDialer(DialerConfig{Policy: PolicyLocal, Resolver: resolver})
 	for _, endpoint := range []string{
 		"ws" + strings.TrimPrefix(plain.URL, "http") + "/?token=canary",
-		"ws://" + closed.Addr().String() + "/?token=canary",
+		"ws://" + porttest.Reserve(t) + "/?token=canary",
 		"wss" + strings.TrimPrefix(secure, "ws") + "/?token=canary",
 		"ws://127.0.0.1:99999/?token=canary",
 		"ws://bad host/?token=canary",

@@ -59,10 +59,10 @@ func TestBindingEndsWithItsContext(t *testing.T) {
 }
 
 func TestBindingReportsThatNobodyListens(t *testing.T) {
-	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	conn, err := net.Dial("udp4", "127.0.0.1:9") // it hears that address alone, and keeps its own from anybody else
 	must(t, err)
+	defer func() { _ = conn.Close() }()
 	addr := conn.LocalAddr().String()
-	_ = conn.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if seen, err := Binding(ctx, addr); err == nil || !strings.Contains(err.Error(), "refused") {

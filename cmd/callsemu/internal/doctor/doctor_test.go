@@ -19,6 +19,7 @@ import (
 	"github.com/callsemu/callsemu/cmd/callsemu/internal/doctor"
 	"github.com/callsemu/callsemu/emulator"
 	"github.com/callsemu/callsemu/emulator/session"
+	"github.com/callsemu/callsemu/internal/porttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -359,14 +360,10 @@ func TestPortIsForHTTPAlone(t *testing.T) {
 }
 
 func TestNobodyListens(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = listener.Close()
-	report := examine(t, doctor.Config{URL: "http://" + listener.Addr().String(), Timeout: patience})
+	addr := porttest.Reserve(t)
+	report := examine(t, doctor.Config{URL: "http://" + addr, Timeout: patience})
 	want(t, report, false, "connect FAILED", "media skipped")
-	says(t, report, "connect", "nothing listens at "+listener.Addr().String(), "callsemu serve", "-p "+listener.Addr().String()+":1473/tcp")
+	says(t, report, "connect", "nothing listens at "+addr, "callsemu serve", "-p "+addr+":1473/tcp")
 }
 
 func TestNameDoesNotResolve(t *testing.T) {
