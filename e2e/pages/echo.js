@@ -1,4 +1,5 @@
 import { camera, microphone } from './sources.js';
+import { sentOf } from './stats.js';
 import { View } from './view.js';
 
 // Echo does what Cloudflare's oldest demos do (contract 11, flow 7): one page, two sessions, the second pulls what the first
@@ -92,13 +93,17 @@ export class Echo {
     return Object.fromEntries(await Promise.all(entries));
   }
 
+  sent() {
+    return sentOf(this.#local);
+  }
+
   errors() {
     return this.#errors;
   }
 
   async state() {
     const ice = [this.#local.iceConnectionState, this.#remote.iceConnectionState];
-    return { ice, errors: this.#errors, views: await this.views() };
+    return { ice, errors: this.#errors, sent: await this.sent(), views: await this.views() };
   }
 }
 

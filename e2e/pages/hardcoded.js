@@ -16,6 +16,21 @@ export class Hardcoded extends Calls {
     this.pc.setConfiguration({ bundlePolicy: 'max-bundle', iceServers: [{ urls: stun }] });
   }
 
+  // reflexive lists the STUN servers that tell this page its address. It asks on a connection that leads nowhere, since Chromium
+  // ends its search for candidates as soon as one of them connects.
+  async reflexive() {
+    const asking = new RTCPeerConnection(this.pc.getConfiguration());
+    asking.createDataChannel('');
+    const over = new Promise((resolve) => {
+      asking.addEventListener('icegatheringstatechange', () => asking.iceGatheringState === 'complete' && resolve());
+    });
+    await asking.setLocalDescription();
+    await over;
+    const found = [...(await asking.getStats()).values()].filter(({ candidateType }) => candidateType === 'srflx');
+    asking.close();
+    return [...new Set(found.map(({ url }) => url))];
+  }
+
   async relays(transport) {
     const [{ username, credential }] = await super.relays(transport);
     return [{ urls: turn[transport], username, credential }];

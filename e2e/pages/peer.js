@@ -148,12 +148,6 @@ export class Peer {
     return { protocol, address, port, localUfrag, type, relay };
   }
 
-  // candidates lists those that this side has, with the URL of the server that they are from.
-  async candidates() {
-    const local = [...(await this.pc.getStats()).values()].filter(({ type }) => type === 'local-candidate');
-    return local.map(({ candidateType: type, url = '' }) => ({ type, url }));
-  }
-
   sent() {
     return sentOf(this.pc);
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Api } from '../lib/api.js';
 import { scenario } from '../lib/scenario.js';
-import { encodings, widths } from '../lib/simulcast.js';
+import { encodings, sending, widths } from '../lib/simulcast.js';
 
 // The sequences of calls of other clients than the recipe and partytracks (contract 11).
 
@@ -14,8 +14,9 @@ scenario('legacy echo: one page publishes and pulls back, with text bodies', asy
 
 scenario("legacy echo with simulcast: updates by the publisher's mid change the layer", async (stage) => {
   const page = await stage.client('echo');
-  await page.call('run', encodings.map(({ rid, scaleResolutionDownBy }) => ({ rid, scaleResolutionDownBy })));
+  await page.call('run', encodings);
   await page.playing(['0', '1']);
+  await sending(page);
   for (const rid of ['q', 'h', 'f', 'q']) await page.call('change', rid, widths[rid]);
   assert.deepEqual(await page.call('errors'), []);
 });
