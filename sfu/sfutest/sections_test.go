@@ -31,11 +31,15 @@ func TestSimulcastLayersAreOfferedByRIDAndSentApart(t *testing.T) {
 			layers, err := from.PublishSimulcast(Track{Codec: codec},
 				Layer{RID: "big", Width: 1280, Height: 720, Interval: 10 * time.Millisecond}, Layer{RID: "z1", Width: 640, Height: 360})
 			must(t, err)
+			layers[0].SetSilent(true) // the other one may well come first
 			offer := connectPair(t, from, to, p)
 			if !strings.Contains(offer, "a=rid:big send") || !strings.Contains(offer, "a=simulcast:send big;z1") {
 				t.Errorf("the offer names no layers:\n%s", offer)
 			}
 			sub := to.Subscriber(layers[0].Mid())
+			_, err = sub.WaitMore(p.ctx, 5)
+			must(t, err)
+			layers[0].SetSilent(false)
 			got, err := sub.Wait(p.ctx, func(s SubscriberStats) bool { return len(s.Streams) == 2 && s.Packets > 20 })
 			must(t, err)
 			if !slices.Contains(got.Streams, layers[0].Stream()) || !slices.Contains(got.Streams, layers[1].Stream()) || len(got.SSRCs) != 2 {

@@ -120,7 +120,7 @@ func (p *Peer) attach(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 			s := p.Subscriber(t.Mid())
 			s.begin(track, receiver)
 			p.spawn(func() { s.readMedia(track) })
-			p.spawn(func() { s.readRTCP(receiver) })
+			p.spawn(func() { s.readRTCP(track.RID(), receiver) })
 			return
 		}
 	}
@@ -155,9 +155,15 @@ func (s *Subscriber) readMedia(track *webrtc.TrackRemote) {
 	}
 }
 
-func (s *Subscriber) readRTCP(receiver *webrtc.RTPReceiver) {
+// readRTCP reads what belongs to one layer, or to the whole of a track without layers. With layers pion's ReadRTCP reads that of the first
+// one, and panics as long as nothing has come of it.
+func (s *Subscriber) readRTCP(rid string, receiver *webrtc.RTPReceiver) {
+	read := receiver.ReadRTCP
+	if rid != "" {
+		read = func() ([]rtcp.Packet, interceptor.Attributes, error) { return receiver.ReadSimulcastRTCP(rid) }
+	}
 	for {
-		packets, _, err := receiver.ReadRTCP()
+		packets, _, err := read()
 		if err != nil {
 			return
 		}
