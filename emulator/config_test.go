@@ -205,7 +205,7 @@ func TestTwoSettingsForOnePortAreBothNamed(t *testing.T) {
 		{func(c *Config) { c.HTTPS, c.STUN = []string{"127.0.0.1:81"}, "127.0.0.1:81" }, "https", "stun"},
 		{func(c *Config) { c.HTTPS = []string{"127.0.0.1:5349"} }, "https", "turn-tls"},
 		{func(c *Config) { c.HTTPS = []string{"127.0.0.1:443", "127.0.0.1:443"} }, "https", "https"},
-		{func(c *Config) { c.HTTPS = []string{"127.0.0.1:443", "[::1]:443", "127.0.0.2:443"} }, "", ""},
+		{func(c *Config) { c.HTTPS = append(onIPv6(t, "443"), "127.0.0.1:443", "127.0.0.2:443") }, "", ""},
 		{func(c *Config) {
 			c.Listen, c.STUN, c.HTTPS = "127.0.0.1:0", "127.0.0.1:0", []string{"127.0.0.1:0", "127.0.0.1:0"}
 		}, "", ""},

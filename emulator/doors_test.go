@@ -198,7 +198,7 @@ func TestSharedPortsAreForHTTPAloneWithoutTURN(t *testing.T) {
 
 // TestOnlyPortsAtTheClientsAddressAreListed: the name that leads a client to 127.0.0.1 does not lead it to [::1].
 func TestOnlyPortsAtTheClientsAddressAreListed(t *testing.T) {
-	r := newRig(t, withDoors, func(c *Config) { c.HTTPS = []string{"[::1]:0"} })
+	r := newRig(t, withDoors, func(c *Config) { c.HTTPS = onIPv6(t, "0") })
 	_, shared := r.roots()
 	if got := r.ports(r.askedFor(shared, "rtc.live.cloudflare.com", "generate-ice-servers").URLs); strings.Contains(got, ":443") || !strings.Contains(got, ":80?") {
 		t.Errorf("listed:\n%s", got)

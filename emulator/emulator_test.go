@@ -39,12 +39,9 @@ func TestRunTGivesWhatAClientNeeds(t *testing.T) {
 
 func TestAPIAnswersOnIPv6LoopbackToo(t *testing.T) {
 	r := newRig(t)
-	ln, err := net.Listen("tcp6", "[::1]:0")
-	if err != nil {
-		t.Logf("this machine has no [::1]: %v", err)
+	if len(onIPv6(t, "0")) == 0 {
 		return
 	}
-	_ = ln.Close()
 	resp, err := r.client.Get(strings.Replace(strings.TrimSuffix(r.e.BaseURL(), "/v1"), "127.0.0.1", "[::1]", 1) + "/healthz")
 	if err != nil {
 		t.Fatal(err)
