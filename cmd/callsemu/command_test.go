@@ -24,6 +24,16 @@ import (
 // patience bounds every wait that should be short.
 const patience = 20 * time.Second
 
+// TestMain takes away what the developer has set for callsemu, or for a run against the real service.
+func TestMain(m *testing.M) {
+	for _, pair := range os.Environ() {
+		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, prefix) || strings.HasPrefix(name, "CALLS_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+	m.Run()
+}
+
 // TestCommand runs the built binary: what users and scripts see of it.
 func TestCommand(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "callsemu")
