@@ -1,11 +1,13 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,4 +106,28 @@ func caseByID(t *testing.T, id string) conformance.Case {
 		t.Fatalf("no case %q", id)
 	}
 	return cases[i]
+}
+
+// TestTheUsualPortOfTURNOverTLSIsGood: an emulator that was started without a flag has it, though it begins like that of DNS.
+func TestTheUsualPortOfTURNOverTLSIsGood(t *testing.T) {
+	target := probed(t, ofItself(t))
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	ofTURNS := regexp.MustCompile(`(turns:127\.0\.0\.1:)\d+`)
+	for port, good := range map[string]bool{"5349": true, "53490": false, "53": false} {
+		target.HTTP = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			response, err := transport.RoundTrip(r)
+			if err != nil {
+				return nil, err
+			}
+			body, err := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			response.Body = io.NopCloser(bytes.NewReader(ofTURNS.ReplaceAll(body, []byte("${1}"+port))))
+			return response, err
+		})}
+		result := conformance.Run(t.Context(), caseByID(t, "turn/list"), target)
+		if result.Passed() != good {
+			t.Errorf("port %s: %q", port, result.Failures)
+		}
+	}
 }
