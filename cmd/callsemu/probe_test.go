@@ -158,7 +158,7 @@ func TestWaitTellsTheCauseFromBeforeTheEnd(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer s.Close()
-	err := (&waitCommand{URL: s.URL, Timeout: 300 * time.Millisecond, trustedCA: trustedCA{StateDir: t.TempDir()}}).Run(t.Context())
+	err := (&waitCommand{URL: s.URL, Timeout: 2 * time.Second, trustedCA: trustedCA{StateDir: t.TempDir()}}).Run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "answers 503") || asked.Load() < 2 {
 		t.Errorf("asked %d times: %v", asked.Load(), err)
 	}
