@@ -253,19 +253,19 @@ func (a addresses) all() []wanted {
 	return slices.DeleteFunc(list, func(w wanted) bool { return !w.addr.IsValid() })
 }
 
-// distinct finds two settings that take the same port over TCP, since the system would blame another program, and an address for media
-// that is given twice.
+// distinct finds two settings that take the same port over TCP or UDP, since the system would blame another program, and an address for
+// media that is given twice.
 func (a addresses) distinct() error {
 	rows := a.all()
 	for i, second := range rows {
 		for _, first := range rows[:i] {
 			switch {
-			case first.tcp && second.tcp && overlap(first.addr, second.addr):
-				return &ConfigError{Setting: second.setting, Value: second.addr.String(), Problem: "--" + first.setting + " takes this port already",
-					Cure: "choose another one for one of them"}
 			case !first.tcp && !second.tcp && first.addr == second.addr:
 				return &ConfigError{Setting: second.setting, Value: second.addr.String(), Problem: "the address is given twice",
 					Cure: "keep one of them"}
+			case (first.tcp && second.tcp || first.udp && second.udp) && overlap(first.addr, second.addr):
+				return &ConfigError{Setting: second.setting, Value: second.addr.String(), Problem: "--" + first.setting + " takes this port already",
+					Cure: "choose another one for one of them"}
 			}
 		}
 	}

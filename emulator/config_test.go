@@ -204,6 +204,10 @@ func TestTwoSettingsForOnePortAreBothNamed(t *testing.T) {
 		{func(c *Config) { c.HTTP, c.HTTPS = []string{"127.0.0.1:81"}, []string{"127.0.0.1:81"} }, "https", "http"},
 		{func(c *Config) { c.HTTPS, c.STUN = []string{"127.0.0.1:81"}, "127.0.0.1:81" }, "https", "stun"},
 		{func(c *Config) { c.HTTPS = []string{"127.0.0.1:5349"} }, "https", "turn-tls"},
+		{func(c *Config) { c.Media, c.STUN = []string{"127.0.0.1:81"}, "127.0.0.1:81" }, "stun", "media"},
+		{func(c *Config) { c.Media, c.STUN = []string{"127.0.0.1:81"}, "0.0.0.0:81" }, "stun", "media"},
+		{func(c *Config) { c.Listen, c.Media, c.STUN = "127.0.0.2:81", []string{"127.0.0.1"}, "127.0.0.1:81" }, "stun", "media"},
+		{func(c *Config) { c.Media, c.STUN = []string{"127.0.0.1:5349"}, "127.0.0.1:81" }, "", ""},
 		{func(c *Config) { c.HTTPS = []string{"127.0.0.1:443", "127.0.0.1:443"} }, "https", "https"},
 		{func(c *Config) { c.HTTPS = append(onIPv6(t, "443"), "127.0.0.1:443", "127.0.0.2:443") }, "", ""},
 		{func(c *Config) {
