@@ -105,10 +105,8 @@ func (r Rule) checkWhom() error {
 	if r.Operation != "" && !slices.Contains(Operations, r.Operation) {
 		return fmt.Errorf("no operation is called %q; they are %s", r.Operation, strings.Join(Operations, ", "))
 	}
-	for _, n := range named {
-		if n.of(r) != "" && r.Operation != "" && !slices.Contains(n.by, r.Operation) {
-			return fmt.Errorf("%s names no %s; leave %s out", r.Operation, n.what, n.field)
-		}
+	if _, err := r.reach(); err != nil {
+		return err
 	}
 	switch {
 	case r.Nth < 1:
@@ -119,6 +117,47 @@ func (r Rule) checkWhom() error {
 		return fmt.Errorf("probability is %v; it lies between 0 and 1", r.Probability)
 	}
 	return nil
+}
+
+// reach gives the operations whose calls the rule can hit: those that name all that it chooses by. An error says which of it none names.
+func (r Rule) reach() (operations []string, err error) {
+	operations = Operations
+	if r.Operation != "" {
+		operations = []string{r.Operation}
+	}
+	for _, n := range named {
+		if n.of(r) == "" {
+			continue
+		}
+		operations = common(operations, n.by)
+		if len(operations) == 0 {
+			return nil, fmt.Errorf("%s names no %s; leave %s out", r.whose(n.field), n.what, n.field)
+		}
+	}
+	return operations, nil
+}
+
+// whose is the operation in words: its name, or without one what its calls name, up to a field.
+func (r Rule) whose(field string) string {
+	var fields []string
+	for _, n := range named {
+		if n.field == field {
+			break
+		}
+		if n.of(r) != "" {
+			fields = append(fields, n.field)
+		}
+	}
+	return orDefault(r.Operation, "a call with "+strings.Join(fields, " and "))
+}
+
+func common(a, b []string) (both []string) {
+	for _, s := range a {
+		if slices.Contains(b, s) {
+			both = append(both, s)
+		}
+	}
+	return both
 }
 
 // checkWhat looks at the fields that say what happens.
@@ -144,14 +183,23 @@ func (r Rule) checkWhat() error {
 		return errors.New("a rule has either code or silent; add two rules")
 	case r.Item != nil && *r.Item < 0:
 		return fmt.Errorf("item is %d; items are counted from 0", *r.Item)
-	case r.Item != nil && r.Operation != "" && !slices.Contains(itemOperations, r.Operation):
-		return fmt.Errorf("%s has no items; those that have are %s", r.Operation, strings.Join(itemOperations, ", "))
+	}
+	if err := r.checkItem(); err != nil {
+		return err
 	}
 	if err := r.checkSubcode(); err != nil {
 		return err
 	}
 	_, err := r.row()
 	return err
+}
+
+func (r Rule) checkItem() error {
+	operations, err := r.reach()
+	if r.Item == nil || err != nil || len(common(operations, itemOperations)) > 0 {
+		return err
+	}
+	return fmt.Errorf("%s has no items; those that have are %s", r.whose(""), strings.Join(itemOperations, ", "))
 }
 
 func (r Rule) checkSubcode() error {
