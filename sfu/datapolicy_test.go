@@ -464,6 +464,23 @@ func (h *hostile) allocate(tb testing.TB) *DataPublication {
 	return pub
 }
 
+// TestIDsEndAt65534: nobody reads these channels, since there is no association; a reader for each would be more goroutines than the race
+// detector takes, so that no case of package conformance has them all.
+func TestIDsEndAt65534(t *testing.T) { // contract 4.2
+	d := &dataTransport{
+		firstID: 1, legs: map[uint16]*leg{}, resting: map[uint16]time.Time{}, inband: map[uint16]int{}, refused: map[uint16]struct{}{},
+	}
+	for want := 1; want <= 65534; want++ {
+		l := newLeg(d, Policy{}, nil, nil)
+		if err := d.allocate(l); err != nil || int(l.id) != want {
+			t.Fatalf("channel %d has the id %d: %v", want, l.id, err)
+		}
+	}
+	if err := d.allocate(newLeg(d, Policy{}, nil, nil)); !errors.Is(err, ErrNoChannelIDs) {
+		t.Errorf("with every id taken: %v, want ErrNoChannelIDs", err)
+	}
+}
+
 func TestReleasedIDRests(t *testing.T) { // contract 4.2
 	bubble(t, 0, func(t *testing.T, h *hostile) {
 		pub := h.allocate(t)
