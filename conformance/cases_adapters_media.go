@@ -29,6 +29,10 @@ func adapterMediaCases() []Case {
 			Section: "5.1, 5.3", Mark: Doc, Operations: ops, Needs: needs, Run: adaptersPCMOut,
 		},
 		{
+			ID: "adapters/zeros", Sentence: "Of a message whose timestamp is 0 the field is left out.",
+			Section: "5.3", Mark: Inferred, EmulatorOnly: true, Operations: ops, Needs: needs, Run: adaptersZeros,
+		},
+		{
 			ID: "adapters/pcm-in", Sentence: "An utterance that is sent at once is heard in real time, whole, with the tones on their channels, between silence.",
 			Section: "5.3, 11 flow 12", Mark: Seen, Operations: ops, Needs: needs, Run: adaptersPCMIn,
 		},
@@ -74,6 +78,31 @@ func adaptersPCMOut(ctx context.Context, t *T) {
 		last = p
 	}
 	t.Must(sfutest.HearTones(pcm[len(pcm)/4:], 440, 1000))
+}
+
+// adaptersZeros has the timestamps of a track go through 0 while an adapter sends it; next refuses a zero on the wire. (The number of
+// the first JPEG is 0, so the cases about pictures show the same of numbers.)
+func adaptersZeros(ctx context.Context, t *T) {
+	for frames := uint32(200); ; frames *= 2 { // until 0 comes, for which the adapter has to be there
+		track := t.opusTones()
+		track.Timestamp = -frames * sfutest.FrameSamples
+		pub, _ := t.publish(ctx, sfutest.Config{}, track)
+		e := t.endpoint()
+		t.adapter(ctx, egressItem(pub.ID, "mic", e.url, "pcm"))
+		s := e.socket(ctx)
+		p := t.mustNext(ctx, s)
+		if int32(p.timestamp) >= 0 {
+			t.Logf("the adapter came too late for frame %d", frames)
+			continue
+		}
+		for int32(p.timestamp) < 0 {
+			p = t.mustNext(ctx, s)
+		}
+		if p.timestamp != 0 {
+			t.Errorf("no message has the timestamp 0, the first one after that has %d", p.timestamp)
+		}
+		return
+	}
 }
 
 // recorder decodes the Opus of a subscriber, by a decoder that is none of the emulator's.

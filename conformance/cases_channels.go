@@ -90,7 +90,11 @@ func channelIDCase(ctx context.Context, t *T) {
 	a.putChannels(ctx, "close", channelIDs(2)...).want(http.StatusOK)
 	t.closes(ctx, "two", channel)
 	t.eventually(ctx, "id 2 does not come back", func() bool {
-		row := a.postChannels(ctx, localChannel("again")).want(http.StatusOK).channel(0)
+		x := a.postChannels(ctx, localChannel("again")).want(http.StatusOK)
+		row := x.channel(0)
+		if row.ID == nil {
+			t.Fatalf("%s: no id: %s", x, short(x.Raw))
+		}
 		if *row.ID == 2 {
 			return true
 		}

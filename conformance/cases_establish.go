@@ -17,7 +17,7 @@ func establishCases() []Case {
 			Section: "1.9, 2.2, 4.1", Mark: Doc, Operations: []string{"establishDataChannels"}, Run: establishOffered,
 		},
 		{
-			ID: "establish/answered", Sentence: "An offer with m=application is answered, and the client's in-band channel stays open.",
+			ID: "establish/answered", Sentence: "An offer with m=application is answered, and the client's in-band channel is acknowledged and stays open.",
 			Section: "1.9, 4.1", Mark: Doc, Operations: []string{"establishDataChannels"}, Run: establishAnswered,
 		},
 		{
@@ -90,7 +90,9 @@ func establishAnswered(ctx context.Context, t *T) {
 		t.Errorf("the client is not the DTLS client (contract 3.1):\n%s", answer)
 	}
 	t.Must(c.Peer.SetAnswer(answer))
-	t.Must(inband.WaitOpen(ctx))
+	if err := inband.WaitOpen(ctx); err != nil { // which takes the acknowledgement: sending is possible before
+		t.Fatalf("the DCEP OPEN of the client's channel is not acknowledged (contract 4.1): %v", err)
+	}
 	t.Must(inband.SendText("swallowed"))
 	if d, id := x.Body.DataChannel, inband.Stats().ID; d == nil || d.ID == nil || *d.ID != 0 || id != 0 {
 		t.Errorf("%s: the channel has id %d, want 0: %s", x, id, short(x.Raw))

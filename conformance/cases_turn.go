@@ -2,12 +2,15 @@ package conformance
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/pion/stun/v2"
+	"github.com/pion/turn/v3"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/callsemu/callsemu/sfu/sfutest"
@@ -38,6 +41,10 @@ func turnCases() []Case {
 		{
 			ID: "turn/expired", Sentence: "An allocation can be refreshed until its credential has expired, and ends soon after, and media with it.",
 			Section: "6, 7.2, 7.3", Mark: Doc, Needs: []Need{TURN}, Slow: 61 * time.Second, Run: turnExpired,
+		},
+		{
+			ID: "turn/many", Sentence: "One credential is good for many allocations at once, each with a relay of its own, which can be refreshed again and again.",
+			Section: "6, 7.3", Mark: Inferred, Needs: []Need{TURN}, Run: turnMany,
 		},
 		{
 			ID: "turn/family", Sentence: "A relay is UDP over IPv4, whatever family and transport are asked for.",
@@ -94,7 +101,7 @@ func turnWrong(ctx context.Context, t *T) {
 }
 
 // ends runs a relayed publisher beside an allocation without media, does what ends both, and checks that they are cut off for good.
-func (t *T) ends(ctx context.Context, s iceServer, end func()) {
+func (t *T) ends(ctx context.Context, s iceServer, end func(idle *turn.Client)) {
 	cfg := t.relayed(s, "udp")
 	cfg.Disconnected, cfg.Failed = time.Second, 2*time.Second
 	pub, _ := t.publish(ctx, cfg, mic())
@@ -102,10 +109,8 @@ func (t *T) ends(ctx context.Context, s iceServer, end func()) {
 	t.flows(ctx, "before", subscribers[0], 10)
 	idle := t.turnClient(s, "udp")
 	t.allocate(idle)
-	for range 2 {
-		t.Must(t.refresh(idle, s))
-	}
-	end()
+	t.Must(t.refresh(idle, s))
+	end(idle)
 	t.eventually(ctx, "the publisher is still connected", func() bool { // once disconnected, it fails soon
 		state := pub.Peer.State()
 		return state == webrtc.PeerConnectionStateDisconnected || state == webrtc.PeerConnectionStateFailed
@@ -119,12 +124,37 @@ func (t *T) ends(ctx context.Context, s iceServer, end func()) {
 
 func turnRevoked(ctx context.Context, t *T) {
 	s := t.issue(ctx, 600)
-	t.ends(ctx, s, func() { t.revoke(ctx, s.Username) })
+	t.ends(ctx, s, func(*turn.Client) { t.revoke(ctx, s.Username) })
 }
 
 func turnExpired(ctx context.Context, t *T) {
 	s := t.issue(ctx, 60)
-	t.ends(ctx, s, func() { t.pass(ctx, 61*time.Second) })
+	t.ends(ctx, s, func(idle *turn.Client) {
+		t.pass(ctx, 50*time.Second)
+		t.Must(t.refresh(idle, s))
+		t.pass(ctx, 11*time.Second)
+	})
+}
+
+// turnMany has as many allocations as a client with a dozen PeerConnections.
+func turnMany(ctx context.Context, t *T) {
+	s := t.issue(ctx, 600)
+	clients := make([]*turn.Client, 12)
+	relays := map[string]bool{}
+	for i := range clients {
+		clients[i] = t.turnClient(s, []string{"udp", "tcp"}[i%2])
+		relays[t.allocate(clients[i]).LocalAddr().String()] = true
+	}
+	if len(relays) != len(clients) {
+		t.Errorf("%d allocations have %d relays: %v", len(clients), len(relays), slices.Sorted(maps.Keys(relays)))
+	}
+	for range 3 {
+		for i, client := range clients {
+			if err := t.refresh(client, s); err != nil {
+				t.Errorf("allocation %d of %d: %v (contract 6)", i, len(clients), err)
+			}
+		}
+	}
 }
 
 func turnPrivate(ctx context.Context, t *T) {

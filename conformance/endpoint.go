@@ -172,7 +172,7 @@ func (e *endpoint) socket(ctx context.Context) *socket {
 	}
 }
 
-// next is the next packet.
+// next is the next packet. One with a field that proto3 leaves out, or that contract 5.3 does not have, is an error.
 func (s *socket) next(ctx context.Context) (p wsPacket, err error) {
 	kind, b, err := s.conn.Read(ctx)
 	if err != nil {
@@ -202,6 +202,9 @@ func (s *socket) next(ctx context.Context) (p wsPacket, err error) {
 		}
 		if n < 0 {
 			return p, protowire.ParseError(n)
+		}
+		if v == 0 && len(p.payload) == 0 {
+			return p, fmt.Errorf("the message has a field %d with a zero value, which proto3 leaves out (contract 5.3)", number)
 		}
 		b = b[n:]
 	}

@@ -1,6 +1,7 @@
 package sfutest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -23,6 +24,7 @@ type Track struct {
 	Silent     bool          // begin without sending
 	Mid        string        // default: pion counts from 0
 	AudioLevel uint8         // value of the audio level extension, audio only; 0 sends none
+	Timestamp  uint32        // RTP time of the first frame; 0 is any
 	KeyEvery   int           // frames between key frames that nobody asked for; 0 means only the first one
 	Width      int           // of the frames, video only; default 320x240
 	Height     int
@@ -185,7 +187,7 @@ func (p *Peer) newPublisher(track Track) (*Publisher, error) {
 	var seed [13]byte
 	_, _ = rand.Read(seed[:])
 	b.stream = binary.BigEndian.Uint32(seed[:])
-	b.baseTS = binary.BigEndian.Uint32(seed[4:])
+	b.baseTS = cmp.Or(track.Timestamp, binary.BigEndian.Uint32(seed[4:]))
 	b.seq = binary.BigEndian.Uint16(seed[8:])
 	b.basePic = binary.BigEndian.Uint16(seed[10:])
 	b.baseTL0 = seed[12]
