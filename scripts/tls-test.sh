@@ -157,7 +157,7 @@ java_reaches() {
 	"$BASH" -c "${java% ...} $work/Client.java $1" | session
 }
 
-# The page of an origin of its own calls the API; chromium has the flags that env prints.
+# The page of an origin of its own calls the API; chromium has the flags that env prints, and a home where no database trusts the CA.
 chromium_reaches() {
 	cat >"$work/page.html" <<-'HTML'
 		<script>
@@ -168,7 +168,8 @@ chromium_reaches() {
 	local flags
 	flags=$(printed 'Chromium and Chrome' | sed -n '1,2p')
 	flags=${flags/#chromium/"$1"}
-	HOME=$work TMPDIR=$work "$BASH" -c "${flags//--user-data-dir=\'*\' /--user-data-dir=$work/$2 } --headless --no-sandbox --disable-gpu \
+	mkdir -p "$work/$2-home"
+	HOME=$work/$2-home TMPDIR=$work "$BASH" -c "${flags//--user-data-dir=\'*\' /--user-data-dir=$work/$2 } --headless --no-sandbox --disable-gpu \
 		--virtual-time-budget=5000 --dump-dom file://$work/page.html" | tee /dev/stderr | session
 }
 
