@@ -33,7 +33,7 @@ conformance-all: ## every conformance case in every configuration, and against t
 conformance-table: ## write docs/conformance.md from a run against an emulator in dev mode
 	$(GO) run ./cmd/callsemu conformance --report docs/conformance.md
 
-breakages: ## break the emulator on purpose, in some forty ways: does a conformance case notice each (BREAKAGES="-run adapter")
+breakages: ## break the emulator on purpose, in some fifty ways: does a conformance case notice each (BREAKAGES="-run adapter")
 	$(GO) run ./scripts/breakages $(BREAKAGES)
 
 tls-test: ## HTTPS with every client that is installed, as callsemu env tells them; what the CA is not good for
