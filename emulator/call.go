@@ -47,21 +47,30 @@ type validated[In any] interface {
 	Validate() *wire.Error
 }
 
+// read is the request of a call, decoded and valid.
+func read[In any, P validated[In]](c *call) (*In, error) {
+	body, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	in := new(In)
+	if refused := wire.Decode(body, in); refused != nil {
+		return nil, refused
+	}
+	if refused := P(in).Validate(); refused != nil {
+		return nil, refused
+	}
+	return in, nil
+}
+
 // withBody is the endpoint of an operation on a session that takes a body.
 func withBody[In, Out any, P validated[In]](
 	operate func(context.Context, *session.App, string, *In) (*Out, error),
 ) endpoint {
 	return func(c *call) (int, any, error) {
-		in := new(In)
-		body, err := c.body()
+		in, err := read[In, P](c)
 		if err != nil {
 			return 0, nil, err
-		}
-		if refused := wire.Decode(body, in); refused != nil {
-			return 0, nil, refused
-		}
-		if refused := P(in).Validate(); refused != nil {
-			return 0, nil, refused
 		}
 		out, err := operate(c.request.Context(), c.app, c.sessionID, in)
 		return http.StatusOK, out, err
@@ -73,16 +82,9 @@ func onApp[In any, Out interface{ Status() int }, P validated[In]](
 	operate func(context.Context, *session.App, *In) (Out, error),
 ) endpoint {
 	return func(c *call) (int, any, error) {
-		in := new(In)
-		body, err := c.body()
+		in, err := read[In, P](c)
 		if err != nil {
 			return 0, nil, err
-		}
-		if refused := wire.Decode(body, in); refused != nil {
-			return 0, nil, refused
-		}
-		if refused := P(in).Validate(); refused != nil {
-			return 0, nil, refused
 		}
 		out, err := operate(c.request.Context(), c.app, in)
 		if err != nil {
