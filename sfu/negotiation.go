@@ -173,17 +173,25 @@ func (p *Peer) Answer(offer *Description, plan AnswerPlan) (Negotiated, error) {
 	return out, err
 }
 
+// negotiableLocked is why no exchange of descriptions can begin now: ErrClosed, ErrNoEndpoint or ErrOfferPending; nil if one can.
+func (p *Peer) negotiableLocked() error {
+	switch {
+	case p.closing || p.state == StateClosed:
+		return ErrClosed
+	case p.alone:
+		return ErrNoEndpoint
+	case p.negotiation.offering:
+		return ErrOfferPending
+	}
+	return nil
+}
+
 func (p *Peer) answer(offer *Description, plan AnswerPlan) (Negotiated, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := &p.negotiation
-	switch {
-	case p.closing || p.state == StateClosed:
-		return Negotiated{}, ErrClosed
-	case p.alone:
-		return Negotiated{}, ErrNoEndpoint
-	case n.offering:
-		return Negotiated{}, ErrOfferPending
+	if err := p.negotiableLocked(); err != nil {
+		return Negotiated{}, err
 	}
 	if err := n.fits(offer.sdp); err != nil {
 		return Negotiated{}, err
@@ -332,14 +340,10 @@ func (p *Peer) Offer(plan OfferPlan) (Negotiated, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := &p.negotiation
-	switch {
-	case p.closing || p.state == StateClosed:
-		return Negotiated{}, ErrClosed
-	case p.alone:
-		return Negotiated{}, ErrNoEndpoint
-	case n.offering:
-		return Negotiated{}, ErrOfferPending
-	case plan.Data && n.data != nil:
+	if err := p.negotiableLocked(); err != nil {
+		return Negotiated{}, err
+	}
+	if plan.Data && n.data != nil {
 		return Negotiated{}, ErrDataExists
 	}
 	var out Negotiated
