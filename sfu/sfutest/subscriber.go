@@ -29,6 +29,7 @@ type SubscriberStats struct {
 	Duplicates     uint64 // sequence numbers that came again, by RTX too
 	Repaired       uint64 // packets that came over RTX
 	Missing        uint64 // numbers between the lowest and the highest that have not come
+	Padding        uint64 // packets without media, as an SFU sends to probe for bandwidth, on the numbers of the media
 	Late           uint64 // packets that came after one with a higher number
 	KeyFrames      uint64
 	Corrupt        uint64 // stamped payloads that are damaged
@@ -194,7 +195,8 @@ func (s *Subscriber) take(packet *rtp.Packet, attributes interceptor.Attributes,
 	defer s.mu.Unlock()
 	s.stats.HasRTX = hasRTX
 	if len(packet.Payload) == 0 {
-		return // padding of a bandwidth probe
+		s.takePaddingLocked(packet.SequenceNumber)
+		return
 	}
 	s.stats.Octets += uint64(len(packet.Payload))
 	if attributes.Get(webrtc.AttributeRtxSsrc) != nil {
@@ -266,8 +268,24 @@ func (s *Subscriber) takeNumberLocked(seq uint16) (fresh, newest bool) {
 	}
 	newest = number > s.highest
 	s.highest, s.lowest = max(s.highest, number), min(s.lowest, number)
-	s.stats.Missing = s.highest - s.lowest + 1 - (s.stats.Packets + 1)
+	s.stats.Missing = s.highest - s.lowest + 1 - (s.stats.Packets + s.stats.Padding + 1)
 	return true, newest
+}
+
+// takePaddingLocked counts a number that no packet of a publisher stands behind: from here on theirs are one farther off.
+func (s *Subscriber) takePaddingLocked(seq uint16) {
+	fresh, newest := s.takeNumberLocked(seq)
+	if !fresh {
+		return
+	}
+	s.stats.Padding++
+	if !newest {
+		return
+	}
+	s.stats.LastSequence = seq
+	for stream, o := range s.offsets {
+		s.offsets[stream] = offsets{o.seq + 1, o.ts}
+	}
 }
 
 // readStampLocked reads the stamp, of repeated packets too.
