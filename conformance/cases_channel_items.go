@@ -68,21 +68,21 @@ func channelItemsRepeated(ctx context.Context, t *T) {
 	pub.postChannels(ctx, localChannel("chat")).want(http.StatusOK).wantChannelError(0, "repeated_local_track_error channel")
 	sub.postChannels(ctx, remoteChannel(pub.ID, "chat")).want(http.StatusOK).wantChannelError(0, "repeated_local_track_error channel")
 	t.linked(ctx, "chat", publisher, subscriber)
-	sub.putChannels(ctx, "close", channelIDs(1)...).want(http.StatusOK)
+	sub.putChannels(ctx, "close", closing(subscriber)...).want(http.StatusOK)
 	t.closes(ctx, "the subscription", subscriber)
 	again := sub.allocate(ctx, remoteChannel(pub.ID, "chat"))
 	t.linked(ctx, "chat, subscribed anew", publisher, again)
-	pub.putChannels(ctx, "close", channelIDs(1)...).want(http.StatusOK)
+	pub.putChannels(ctx, "close", closing(publisher)...).want(http.StatusOK)
 	t.closes(ctx, "the publication", publisher)
 	pub.allocate(ctx, localChannel("chat"))
 }
 
 func channelItemsUpdate(ctx context.Context, t *T) {
-	pub, sub, _, _ := t.pair(ctx)
+	pub, sub, _, subscriber := t.pair(ctx)
 	for _, may := range []bool{true, false} {
 		x := sub.putChannels(ctx, "update", remoteChannel(pub.ID, "chat").replying(may)).want(http.StatusOK)
 		x.wantChannelFields(0, "location", "sessionId", "dataChannelName", "id", "canReply")
-		if row := x.channel(0); *row.ID != 1 || row.SessionID != pub.ID || *row.CanReply != may || row.Location != "remote" {
+		if row := x.channel(0); *row.ID != int(subscriber.Stats().ID) || row.SessionID != pub.ID || *row.CanReply != may || row.Location != "remote" {
 			t.Errorf("%s: %s", x, short(x.Raw))
 		}
 	}
@@ -95,19 +95,20 @@ func channelItemsUpdate(ctx context.Context, t *T) {
 
 func channelItemsClose(ctx context.Context, t *T) {
 	pub, sub, publisher, subscriber := t.pair(ctx)
-	x := sub.putChannels(ctx, "close", channelIDs(1, 7)...).want(http.StatusOK)
+	const nothing = 999
+	x := sub.putChannels(ctx, "close", append(closing(subscriber), channelIDs(nothing)...)...).want(http.StatusOK)
 	x.wantChannelFields(0, "id", "location", "sessionId", "dataChannelName")
 	x.wantChannelError(1, "close_track_error").wantChannelFields(1, "id", "errorCode", "errorDescription")
-	if row := x.channel(1); row.ID == nil || *row.ID != 7 {
+	if row := x.channel(1); row.ID == nil || *row.ID != nothing {
 		t.Errorf("the failed item is %+v", row)
 	}
 	t.closes(ctx, "the subscription", subscriber)
-	sub.putChannels(ctx, "close", channelIDs(1)...).want(http.StatusOK).wantChannelError(0, "close_track_error")
-	y := pub.putChannels(ctx, "close", channelIDs(1)...).want(http.StatusOK)
+	sub.putChannels(ctx, "close", closing(subscriber)...).want(http.StatusOK).wantChannelError(0, "close_track_error")
+	y := pub.putChannels(ctx, "close", closing(publisher)...).want(http.StatusOK)
 	y.wantChannelFields(0, "id", "location", "dataChannelName")
 	t.closes(ctx, "the publication", publisher)
-	pub.showsChannels(ctx, "local 1 chat inactive")
-	sub.showsChannels(ctx, "remote 1 chat inactive")
+	pub.showsChannels(ctx, "local chat inactive")
+	sub.showsChannels(ctx, "remote chat inactive")
 }
 
 func channelItemsIgnored(ctx context.Context, t *T) {
@@ -115,6 +116,6 @@ func channelItemsIgnored(ctx context.Context, t *T) {
 	x := t.do(ctx, call{Method: http.MethodPost, Path: pub.path("/datachannels/new"),
 		Body: `{"dataChannels":[{"location":"local","dataChannelName":"chat","waitForAck":true,"canReply":true,"ordered":null,"color":"red"}],"extra":1}`})
 	x.want(http.StatusOK).wantChannelFields(0, "location", "dataChannelName", "id")
-	publisher := pub.open(ctx, 1, localChannel("chat"))
+	publisher := pub.open(ctx, *x.channel(0).ID, localChannel("chat"))
 	t.linked(ctx, "chat", publisher, sub.allocate(ctx, remoteChannel(pub.ID, "chat")))
 }

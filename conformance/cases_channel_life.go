@@ -39,10 +39,10 @@ func channelLifeCases() []Case {
 func publicationClosed(ctx context.Context, t *T) {
 	pub, sub, publisher, subscriber := t.pair(ctx)
 	t.linked(ctx, "chat", publisher, subscriber)
-	pub.putChannels(ctx, "close", channelIDs(1)...).want(http.StatusOK)
+	pub.putChannels(ctx, "close", closing(publisher)...).want(http.StatusOK)
 	t.closes(ctx, "the publication", publisher)
-	pub.showsChannels(ctx, "local 1 chat inactive")
-	sub.showsChannels(ctx, "remote 1 chat inactive")
+	pub.showsChannels(ctx, "local chat inactive")
+	sub.showsChannels(ctx, "remote chat inactive")
 	t.dataClient(ctx).postChannels(ctx, remoteChannel(pub.ID, "chat")).want(http.StatusOK).
 		wantChannelError(0, "not_found_track_error channel")
 	if subscriber.Stats().Closed {
@@ -56,7 +56,7 @@ func publisherGone(ctx context.Context, t *T) {
 	pub, sub, publisher, subscriber := t.pair(ctx)
 	t.linked(ctx, "chat", publisher, subscriber)
 	t.Must(pub.Peer.Close())
-	sub.showsChannels(ctx, "remote 1 chat inactive")
+	sub.showsChannels(ctx, "remote chat inactive")
 	other := t.dataClient(ctx)
 	t.eventually(ctx, "the name is still found", func() bool {
 		row := other.postChannels(ctx, remoteChannel(pub.ID, "chat")).want(http.StatusOK).channel(0)
@@ -69,9 +69,9 @@ func neverReaped(ctx context.Context, t *T) {
 	pub, _, publisher, subscriber := t.pair(ctx)
 	t.linked(ctx, "chat", publisher, subscriber)
 	t.Must(publisher.Close())
-	pub.showsChannels(ctx, "local 1 chat inactive")
+	pub.showsChannels(ctx, "local chat inactive")
 	pub.postChannels(ctx, localChannel("chat")).want(http.StatusOK).wantChannelError(0, "repeated_local_track_error channel")
-	pub.putChannels(ctx, "close", channelIDs(1)...).want(http.StatusOK)
+	pub.putChannels(ctx, "close", closing(publisher)...).want(http.StatusOK)
 	pub.allocate(ctx, localChannel("chat"))
 }
 
@@ -80,8 +80,8 @@ func noMediaRule(ctx context.Context, t *T) {
 	t.linked(ctx, "before", publisher, subscriber)
 	t.pass(ctx, 31*time.Second)
 	t.pass(ctx, 31*time.Second)
-	pub.showsChannels(ctx, "local 1 chat active")
-	sub.showsChannels(ctx, "remote 1 chat active")
+	pub.showsChannels(ctx, "local chat active")
+	sub.showsChannels(ctx, "remote chat active")
 	t.linked(ctx, "after", publisher, subscriber)
 }
 
@@ -99,7 +99,7 @@ func subscriberGone(ctx context.Context, t *T) {
 		messages := publisher.Stats().Messages
 		return len(messages) > 0 && string(messages[len(messages)-1].Data) == "mine now"
 	})
-	pub.showsChannels(ctx, "local 1 chat active")
+	pub.showsChannels(ctx, "local chat active")
 }
 
 func channelFlowCases() []Case {
@@ -146,8 +146,9 @@ func flowMessages(ctx context.Context, t *T) {
 	sub.putChannels(ctx, "update", remoteChannel(pub.ID, "chat").replying(true)).want(http.StatusOK)
 	t.Must(subscriber.SendText("reply"))
 	t.hears(ctx, "the publisher", publisher, "reply")
-	for _, c := range []*client{pub, sub} {
-		if row := c.putChannels(ctx, "close", channelIDs(1)...).want(http.StatusOK).channel(0); row.ErrorCode != "" || *row.ID != 1 {
+	for i, channel := range []*sfutest.Channel{publisher, subscriber} {
+		row := []*client{pub, sub}[i].putChannels(ctx, "close", closing(channel)...).want(http.StatusOK).channel(0)
+		if row.ErrorCode != "" || *row.ID != int(channel.Stats().ID) {
 			t.Errorf("close answered %+v", row)
 		}
 	}
@@ -190,10 +191,10 @@ func flowRadio(ctx context.Context, t *T) {
 	radio.push(ctx, mic())
 	radio.connected(ctx)
 	t.Must(events.WaitOpen(ctx))
-	if row := radio.postChannels(ctx, localChannel("telemetry")).want(http.StatusOK).channel(0); row.ID == nil || *row.ID == 0 {
-		t.Errorf("the first channel is %+v", row)
+	publisher := radio.allocate(ctx, localChannel("telemetry"))
+	if publisher.Stats().ID == 0 {
+		t.Errorf("the first channel has the id of server-events")
 	}
-	publisher := radio.open(ctx, 1, localChannel("telemetry"))
 	listener, subs := t.subscribe(ctx, sfutest.Config{}, remote(radio.ID, "mic"))
 	listener.establishOffered(ctx)
 	subscriber := listener.allocate(ctx, remoteChannel(radio.ID, "telemetry").gated())

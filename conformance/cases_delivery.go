@@ -86,7 +86,7 @@ func deliverFanOut(ctx context.Context, t *T) {
 			t.Errorf("the empty binary message is %q, text %t", m.Data, m.Text)
 		}
 	}
-	a.showsChannels(ctx, "remote 1 chat active")
+	a.showsChannels(ctx, "remote chat active")
 }
 
 func deliverSizes(ctx context.Context, t *T) {
@@ -184,7 +184,7 @@ func deliverAckLate(ctx context.Context, t *T) {
 	t.linked(ctx, "the subscriber that took its time", publisher, tardy)
 	t.pass(ctx, 11*time.Second)
 	t.closes(ctx, "the silent subscription", gated)
-	silent.showsChannels(ctx, "remote 1 chat inactive")
+	silent.showsChannels(ctx, "remote chat inactive")
 	t.linked(ctx, "the acknowledged subscriber, afterwards", publisher, acked)
 	t.linked(ctx, "the open subscriber, afterwards", publisher, open)
 	again := silent.allocate(ctx, remoteChannel(pub.ID, "chat"))

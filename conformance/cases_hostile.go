@@ -14,7 +14,7 @@ func hostileCases() []Case {
 		{
 			ID: "hostile/requests", Sentence: "Malformed bodies, wrong methods, unknown ids and wrong secrets leave the media of other sessions alone.",
 			Section: "1.0, 1.2", Mark: Inferred, Run: hostileRequests,
-			Codes: []string{"unauthorized/401", "method_not_allowed/405", "decoding_error/400", "session_error/410"},
+			Codes: []string{"unauthorized/401", "method_not_allowed/405", "decoding_error/400"},
 		},
 		{
 			ID: "hostile/sdp", Sentence: "Garbage SDP leaves the media of other sessions alone.",
@@ -54,11 +54,9 @@ func hostileRequests(ctx context.Context, t *T) {
 		for _, c := range everyCall() {
 			c.Secret = "wrong"
 			t.do(ctx, c).wantError("unauthorized/401")
-			if !c.ofSession() {
-				continue
+			if c.Secret = ""; c.ofSession() && t.target.Emulator { // a service may let such a call hang (contract 1.7)
+				t.do(ctx, c).wantError("session_error/410")
 			}
-			c.Secret = ""
-			t.do(ctx, c).wantError("session_error/410")
 		}
 		path := "/sessions/" + t.newSession(ctx)
 		t.refuseAll(ctx, http.MethodPost, path+"/tracks/new", "decoding_error/400", notObjects)

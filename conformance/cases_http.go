@@ -16,7 +16,7 @@ func httpCases() []Case {
 		},
 		{
 			ID: "http/cors", Sentence: "Answers and errors may be read by the page's origin.",
-			Section: "9.1", Mark: Inferred, Codes: []string{"unauthorized/401", "session_error/410"}, Run: httpCORS,
+			Section: "9.1", Mark: Inferred, Codes: []string{"unauthorized/401", "decoding_error/400 sessions/new"}, Run: httpCORS,
 		},
 		{
 			ID: "http/content-type", Sentence: "No Content-Type is demanded of a request.",
@@ -97,8 +97,8 @@ func httpCORS(ctx context.Context, t *T) {
 	t.do(ctx, call{Method: http.MethodPost, Path: "/sessions/new", Header: page}).want(http.StatusCreated).wantOrigin()
 	t.do(ctx, call{Method: http.MethodPost, Path: "/sessions/new", Header: page, Secret: "wrong"}).
 		wantError("unauthorized/401").wantOrigin()
-	t.do(ctx, call{Method: http.MethodGet, Path: "/sessions/" + strings.Repeat("0", 32), Header: page}).
-		wantError("session_error/410").wantOrigin()
+	t.do(ctx, call{Method: http.MethodPost, Path: "/sessions/new", Header: page, Body: `{}`, Malformed: "no sessionDescription"}).
+		wantError("decoding_error/400 sessions/new").wantOrigin()
 }
 
 func httpContentType(ctx context.Context, t *T) {

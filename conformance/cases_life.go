@@ -213,9 +213,7 @@ func lifeCollectedSource(ctx context.Context, t *T) {
 	publishers[0].SetSilent(true)
 	pub.micCollected(ctx)
 	sub.update(ctx, remote(pub.ID, "spare").into("0"))
-	got, err := subs[0].WaitStream(ctx, publishers[1].Stream())
-	t.Must(err)
-	t.checkSeamless("after", got)
+	t.turnsTo(ctx, "after", subs[0], publishers[1])
 }
 
 func lifeMuted(ctx context.Context, t *T) {

@@ -42,7 +42,7 @@ func malformedCases() []Case {
 		{
 			ID: "malformed/order", Sentence: "The body is checked before the session, and types before values.", Section: "1.0",
 			Mark: Recorded, Run: malformedOrder,
-			Codes: []string{"decoding_error/400", "invalid_params/406 no tracks", "session_error/410"},
+			Codes: []string{"decoding_error/400", "invalid_params/406 no tracks"},
 		},
 	}
 }
@@ -159,5 +159,7 @@ func malformedOrder(ctx context.Context, t *T) {
 		wantError("invalid_params/406 no tracks")
 	t.do(ctx, call{Method: http.MethodPut, Path: path + "/tracks/close", Body: `{"tracks":[],"force":"x"}`, Malformed: "type before count"}).
 		wantError("decoding_error/400")
-	t.do(ctx, call{Method: http.MethodPut, Path: path + "/tracks/close", Body: closeBody{mids("0"), nil, true}}).wantError("session_error/410")
+	if t.target.Emulator { // a service may let the call hang (contract 1.7)
+		t.do(ctx, call{Method: http.MethodPut, Path: path + "/tracks/close", Body: closeBody{mids("0"), nil, true}}).wantError("session_error/410")
+	}
 }

@@ -60,7 +60,7 @@ func mediaContinuous(ctx context.Context, t *T) {
 	_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "mic"), remote(pub.ID, "cam"))
 	for i, s := range subs {
 		got := t.flows(ctx, "the track", s, 60)
-		if got.Duplicates != 0 || got.Late != 0 || got.Streams[0] != publishers[i].Stream() {
+		if t.strays(got) || got.Streams[0] != publishers[i].Stream() {
 			t.Errorf("mid %s: %+v", s.Mid(), got)
 		}
 	}
@@ -120,13 +120,24 @@ func mediaFIR(ctx context.Context, t *T) {
 	_, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.KeyFrames > 0 })
 	t.Must(err)
 	t.flows(ctx, "cam", subs[0], 60) // beyond a throttled second request for the first key frame
-	before := publishers[0].Stats()
-	for i := range uint8(20) {
-		t.Must(subs[0].SendFIR(i))
+	const rounds = 3
+	honoured := 0
+	for round := range uint8(rounds) {
+		before := publishers[0].Stats()
+		for i := range uint8(20) {
+			t.Must(subs[0].SendFIR(20*round + i))
+		}
+		t.flows(ctx, "cam", subs[0], 60)
+		after := publishers[0].Stats()
+		if after.FIRs != 0 {
+			t.Errorf("%d FIRs reached the publisher", after.FIRs)
+		}
+		if after.PLIs != before.PLIs || after.KeyFrames != before.KeyFrames {
+			honoured++
+		}
 	}
-	t.flows(ctx, "cam", subs[0], 60)
-	if after := publishers[0].Stats(); after.FIRs != 0 || after.PLIs != before.PLIs || after.KeyFrames != before.KeyFrames {
-		t.Errorf("after 20 FIRs the publisher was told %+v, before %+v", after, before)
+	if honoured == rounds || t.target.Emulator && honoured > 0 { // a service may ask for a key frame for reasons of its own
+		t.Errorf("20 FIRs brought a key frame in %d of %d rounds", honoured, rounds)
 	}
 }
 
@@ -217,7 +228,7 @@ func mediaMany(ctx context.Context, t *T) {
 	pub, _ := t.publish(ctx, sfutest.Config{}, fast)
 	_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "cam"))
 	got := t.flows(ctx, "cam", subs[0], 2500)
-	if got.Duplicates != 0 || got.KeyFrames == 0 {
+	if t.strays(got) || got.KeyFrames == 0 {
 		t.Errorf("%+v", got)
 	}
 }

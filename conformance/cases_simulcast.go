@@ -80,7 +80,7 @@ func simulcastCases() []Case {
 		},
 		{
 			ID: "simulcast/switch", Sentence: "A choice of another layer asks for a key frame at once; the old layer goes on until that frame comes.",
-			Section: "1.5, 3.4, 3.6", Mark: Inferred, Run: simulcastSwitch,
+			Section: "1.5, 3.4, 3.6", Mark: Inferred, EmulatorOnly: true, Run: simulcastSwitch,
 		},
 		{
 			ID: "simulcast/many-switches", Sentence: "Through many switches the receiver sees one stream: sequence numbers, timestamps and VP8 picture ids go on.",
@@ -141,8 +141,9 @@ func simulcastPreferred(codec sfutest.Codec) func(ctx context.Context, t *T) {
 		for _, rid := range []string{"c", "a", "b"} {
 			_, subs := t.subscribe(ctx, sfutest.Config{}, pub.cam(prefer(rid)))
 			pub.staysOn(ctx, subs[0], rid, 20)
-			if got := subs[0].Stats(); got.Codec != codec || len(got.Streams) != 1 || got.KeyFrames == 0 {
-				t.Errorf("layer %s arrives as %+v", rid, got)
+			got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.KeyFrames > 0 }) // far away it takes its time
+			if err != nil || got.Codec != codec || len(got.Streams) != 1 {
+				t.Errorf("layer %s arrives as %+v (%v)", rid, got, err)
 			}
 		}
 	}
@@ -152,10 +153,10 @@ func simulcastPlain(ctx context.Context, t *T) {
 	pub := t.publishLayers(ctx, sfutest.VP8, threeLayers()...)
 	for _, choice := range []*simulcast{nil, prefer("")} {
 		_, subs := t.subscribe(ctx, sfutest.Config{}, pub.cam(choice))
-		got, err := subs[0].WaitMore(ctx, 60)
+		got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.Packets >= 60 && s.KeyFrames > 0 })
 		t.Must(err)
 		t.checkSeamless("the layer", got)
-		if len(got.Streams) != 1 || got.KeyFrames == 0 {
+		if len(got.Streams) != 1 {
 			t.Errorf("choice %+v gives %+v", choice, got)
 		}
 	}
@@ -226,9 +227,8 @@ func simulcastStopped(ctx context.Context, t *T) {
 	pub.layer("b").SetSilent(false)
 	got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.Packets > before+10 })
 	t.Must(err)
-	if len(got.Streams) != 1 || got.Missing+got.PictureSteps != 0 {
-		t.Errorf("the layer came back as %+v", got)
-	}
+	t.checkWhole("the layer that came back", got)
+	t.checkSeamless("the layer that came back", got)
 }
 
 // more is satisfied by n packets more than now.
@@ -465,10 +465,10 @@ func simulcastUplink(ctx context.Context, t *T) {
 		told, err := pub.layer("b").Wait(ctx, func(s sfutest.PublisherStats) bool { return s.Retransmitted >= 2 })
 		t.Must(err)
 		got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool {
-			return s.LastStamp.Packet > told.Packets+told.Withheld && s.Missing == 0
+			return s.LastStamp.Packet > told.Packets+told.Withheld && t.mayMiss(s) && s.Late > 0
 		})
 		t.Must(err)
-		if got.Late < 1 || got.Corrupt+got.SequenceSteps+got.TimestampSteps != 0 || len(got.Streams) != 1 {
+		if got.Corrupt+got.SequenceSteps+got.TimestampSteps != 0 || len(got.Streams) != 1 {
 			t.Errorf("without RTX %t: %+v", cfg.WithoutRTX, got)
 		}
 	}
@@ -483,7 +483,7 @@ func simulcastNACK(ctx context.Context, t *T) {
 	t.Must(subs[0].SendNACK(before.LastSequence))
 	got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.Duplicates == 1 })
 	t.Must(err)
-	if got.Repaired != 1 || got.Corrupt+got.Missing+got.SequenceSteps+got.TimestampSteps != 0 {
+	if got.Repaired != 1 || !t.mayMiss(got) || got.Corrupt+got.SequenceSteps+got.TimestampSteps != 0 {
 		t.Errorf("the repair is not the packet that was asked for: %+v", got)
 	}
 }

@@ -83,8 +83,7 @@ func updateSource(ctx context.Context, t *T) {
 		t.Errorf("the first source is %v", got.Streams)
 	}
 	sub.update(ctx, remote(b.ID, "screen").into("0"))
-	_, err := subs[0].WaitStream(ctx, fromB[0].Stream())
-	t.Must(err)
+	t.turnsTo(ctx, "the other source", subs[0], fromB[0])
 	got, err := subs[0].WaitMore(ctx, 20)
 	t.Must(err)
 	t.checkSeamless("after", got)
@@ -109,8 +108,7 @@ func updateBackAndForth(ctx context.Context, t *T) {
 				source, publishers = a, fromA
 			}
 			sub.update(ctx, remote(source.ID, name).into(s.Mid()))
-			_, err := s.WaitStream(ctx, publishers[i].Stream())
-			t.Must(err)
+			t.turnsTo(ctx, name, s, publishers[i])
 		}
 		got, err := s.WaitMore(ctx, 10)
 		t.Must(err)
@@ -129,9 +127,7 @@ func updateAfterClose(ctx context.Context, t *T) {
 	a.put(ctx, "/tracks/close", closeBody{mids("0"), nil, true}).want(http.StatusOK)
 	t.quiet(ctx, "the closed source", subs[0])
 	sub.update(ctx, remote(b.ID, "cam").into("0"))
-	got, err := subs[0].WaitStream(ctx, fromB[0].Stream())
-	t.Must(err)
-	t.checkSeamless("after", got)
+	t.turnsTo(ctx, "after", subs[0], fromB[0])
 }
 
 func updateItems(ctx context.Context, t *T) {
@@ -150,9 +146,7 @@ func updateItems(ctx context.Context, t *T) {
 		}
 	}
 	for i, publisher := range []*sfutest.Publisher{fromB[0], fromB[1], fromA[0]} {
-		got, err := subs[i].WaitStream(ctx, publisher.Stream())
-		t.Must(err)
-		t.checkSeamless("mid "+subs[i].Mid(), got)
+		t.turnsTo(ctx, "mid "+subs[i].Mid(), subs[i], publisher)
 	}
 }
 
@@ -269,9 +263,7 @@ func updateOfferPending(ctx context.Context, t *T) {
 	t.flows(ctx, "before", subs[0], 5)
 	x := sub.requestPull(ctx, remote(a.ID, "cam")).want(http.StatusOK)
 	sub.update(ctx, remote(b.ID, "mic").into("0"))
-	got, err := subs[0].WaitStream(ctx, fromB[0].Stream())
-	t.Must(err)
-	t.checkSeamless("mic", got)
+	t.turnsTo(ctx, "mic", subs[0], fromB[0])
 	sub.answer(ctx, x)
 	t.flows(ctx, "cam", sub.Peer.Subscriber("1"), 5)
 }

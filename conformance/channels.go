@@ -64,6 +64,9 @@ func (c *client) open(ctx context.Context, id int, item channelRow) *sfutest.Cha
 	return channel
 }
 
+// closing is the item that closes a channel by its id.
+func closing(channel *sfutest.Channel) []channelRow { return channelIDs(int(channel.Stats().ID)) }
+
 // hears ends the case unless exactly these texts have come, in order.
 func (t *T) hears(ctx context.Context, what string, channel *sfutest.Channel, want ...string) {
 	got, err := channel.Wait(ctx, func(s sfutest.ChannelStats) bool { return len(s.Messages) >= len(want) })
@@ -109,7 +112,7 @@ func others(s sfutest.ChannelStats) []sfutest.Message {
 // unheard checks that nothing arrives at the publisher for a while, in which what is on its way would have.
 func (t *T) unheard(ctx context.Context, channel *sfutest.Channel) {
 	before := channel.Stats().Count
-	short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	short, cancel := context.WithTimeout(ctx, t.listens())
 	defer cancel()
 	if got, err := channel.Wait(short, func(s sfutest.ChannelStats) bool { return s.Count > before }); err == nil {
 		t.Errorf("the publisher heard %q", got.Messages[len(got.Messages)-1].Data)
@@ -118,7 +121,7 @@ func (t *T) unheard(ctx context.Context, channel *sfutest.Channel) {
 
 // heardNothing checks that nothing has arrived at a channel, nor does for a while, in which what is on its way would have.
 func (t *T) heardNothing(ctx context.Context, what string, channel *sfutest.Channel) {
-	short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	short, cancel := context.WithTimeout(ctx, t.listens())
 	defer cancel()
 	if got, err := channel.Wait(short, func(s sfutest.ChannelStats) bool { return s.Count > 0 }); err == nil {
 		t.Errorf("%s heard %q", what, got.Messages[0].Data)
@@ -132,16 +135,16 @@ func (t *T) closes(ctx context.Context, what string, channel *sfutest.Channel) {
 	}
 }
 
-// channelsOf lists GET as "location id name status".
+// channelsOf lists GET as "location name status". Which ids a session gives is the service's own (contract 4.2), 0 and 65535 apart.
 func (c *client) channelsOf(ctx context.Context) []string {
 	x := c.state(ctx).want(http.StatusOK)
 	var list []string
 	for i := range x.Body.DataChannels {
 		row := x.channel(i)
-		if row.ID == nil {
-			c.t.Fatalf("%s: no id: %s", x, short(x.Raw))
+		if row.ID == nil || *row.ID < 1 || *row.ID > 65534 {
+			c.t.Fatalf("%s: no id from 1 to 65534: %s", x, short(x.Raw))
 		}
-		list = append(list, fmt.Sprintf("%s %d %s %s", row.Location, *row.ID, row.DataChannelName, row.Status))
+		list = append(list, fmt.Sprintf("%s %s %s", row.Location, row.DataChannelName, row.Status))
 	}
 	return list
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -75,6 +76,7 @@ type configuration struct {
 	needs []conformance.Need // cases that need one of these are chosen as well
 	// service: behind a stand-in for the real service, whose cases are those that show how the suite behaves there.
 	service []string
+	far     *distance         // to the stand-in; nil for one that is near
 	only    conformance.Need  // cases that do not need it are left out
 	fails   map[string]string // the cases that cannot pass there, by id, with the reason
 }
@@ -104,6 +106,10 @@ var configurations = map[string]configuration{
 		"turn/list", "turn/object", "turn/revoke", "account/app", "field/createApp/name",
 	}},
 	"service with endpoints": {service: []string{"adapters/pcm-out", "adapters/handshake", "adapters/repeated"}, only: conformance.Endpoints},
+	// A quarter of a second away, by a way that loses packets. Dev mode's TURN server lets relays through to that way.
+	"service far away": {far: &distance{oneWay: 125 * time.Millisecond, loses: 97}, service: []string{
+		"push/second", "media/continuous", "media/fir", "simulcast/preferred-vp8", "update/source", "delivery/fan-out", "wait/empty-track", "turn/relay-udp",
+	}},
 	"turn": {route: conformance.OverTURN, fails: map[string]string{
 		"push/candidates": "a peer behind a relay always has its candidate in its offer",
 	}},
@@ -167,7 +173,7 @@ func testService(t *testing.T, configuration configuration, cases []conformance.
 	if edit == nil {
 		edit = func(*emulator.Config) {}
 	}
-	target, service := behindStandIn(t, inProcess(t, edit))
+	target, service := behindStandIn(t, inProcess(t, edit), configuration.far)
 	if configuration.only == conformance.Endpoints {
 		at := porttest.Reserve(t)
 		target.Endpoint = conformance.Endpoint{URL: "ws://" + at, Listen: at}
@@ -213,7 +219,7 @@ func (c configuration) runs(one conformance.Case) bool {
 func TestWhatStrictModeRefusesIsLeftOutThere(t *testing.T) {
 	refused := []conformance.Need{conformance.TakesOverlaps, conformance.TakesOffers}
 	in := func(edit func(*emulator.Config)) conformance.Target { return inProcess(t, edit) }
-	service, _ := behindStandIn(t, in(func(c *emulator.Config) { c.Mode = strictMode }))
+	service, _ := behindStandIn(t, in(func(c *emulator.Config) { c.Mode = strictMode }), nil)
 	for name, c := range map[string]struct {
 		target conformance.Target
 		lacks  bool

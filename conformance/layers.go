@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/callsemu/callsemu/sfu/sfutest"
 )
@@ -69,12 +68,7 @@ func (l *layered) rid(stream uint32) string {
 
 // comesFrom ends the case unless packets of the layer come soon; they are checked for seams.
 func (l *layered) comesFrom(ctx context.Context, s *sfutest.Subscriber, rid string) sfutest.SubscriberStats {
-	got, err := s.WaitStream(ctx, l.layer(rid).Stream())
-	if err != nil {
-		l.t.Fatalf("layer %q: %v", rid, err)
-	}
-	l.t.checkSeamless("layer "+rid, got)
-	return got
+	return l.t.turnsTo(ctx, "layer "+rid, s, l.layer(rid))
 }
 
 // staysOn checks that the next n packets are of the layer.
@@ -88,25 +82,6 @@ func (l *layered) staysOn(ctx context.Context, s *sfutest.Subscriber, rid string
 		l.t.Errorf("layer %q gave way to layer %q: %+v", rid, l.rid(got.LastStamp.Stream), got.Switches)
 	}
 	l.t.checkSeamless("layer "+rid, got)
-}
-
-// mostAhead is how much farther than the time that has passed the timestamps of a switch may go.
-const mostAhead = 3 * time.Second
-
-// checkSeamless checks that a stream whose source may have changed is one for the decoder (contract 3.3).
-func (t *T) checkSeamless(what string, s sfutest.SubscriberStats) {
-	if s.Missing+s.Duplicates+s.Late+s.Corrupt+s.Unstamped+s.SequenceSteps+s.TimestampSteps+s.PictureSteps != 0 {
-		t.Errorf("%s: the stream is damaged: %+v", what, s)
-	}
-	if len(s.SSRCs) != 1 || len(s.PayloadTypes) != 1 {
-		t.Errorf("%s: the stream changed its face: %+v", what, s)
-	}
-	for _, change := range s.Switches {
-		ahead := time.Duration(change.Timestamp)*time.Second/90000 - change.Captured // the clock of video; that of audio makes it less
-		if change.Sequence != 1 || change.Timestamp <= 0 || ahead > mostAhead || !change.Key {
-			t.Errorf("%s: a switch has a seam: %+v", what, change)
-		}
-	}
 }
 
 // update changes one track without SDP; the item must be good and echo mid, session and name.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,14 +39,7 @@ func (t *T) queue(ctx context.Context, request *http.Request) error {
 	if t.target.pace == nil {
 		return nil
 	}
-	begun := time.Now()
-	resume := func() {}
-	if t.queued < mostQueued {
-		resume = t.allowed.pause()
-	}
-	err := t.target.pace.wait(ctx, request)
-	resume()
-	t.queued += time.Since(begun)
+	err := t.aside(ctx, func(ctx context.Context) error { return t.target.pace.wait(ctx, request) })
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
@@ -53,6 +47,50 @@ func (t *T) queue(ctx context.Context, request *http.Request) error {
 		return fmt.Errorf("not sent, since its turn did not come: %w", err)
 	}
 	return nil
+}
+
+// The rests after a 429 (contract 9.3): as long as Retry-After says, where it says so and it is no longer than a case can wait, and how
+// often.
+const (
+	rest      = 2 * time.Second
+	mostRest  = time.Minute
+	mostRests = 5
+)
+
+// tooFast says whether a service wants the request later, and rests until then.
+func (t *T) tooFast(request *http.Request, a answered, try int) bool {
+	if t.target.pace == nil || a.status != http.StatusTooManyRequests || try > mostRests || request.Body != nil && request.GetBody == nil {
+		return false
+	}
+	wait := rest
+	if seconds, err := strconv.Atoi(a.header.Get("Retry-After")); err == nil {
+		wait = max(wait, time.Duration(seconds)*time.Second)
+	}
+	if wait > mostRest {
+		return false
+	}
+	return t.aside(request.Context(), func(ctx context.Context) error {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		return context.Cause(ctx)
+	}) == nil
+}
+
+// aside waits for what counts against no deadline.
+func (t *T) aside(ctx context.Context, wait func(context.Context) error) error {
+	begun := time.Now()
+	resume := func() {}
+	if t.queued < mostQueued {
+		resume = t.allowed.pause()
+	}
+	err := wait(ctx)
+	resume()
+	t.queued += time.Since(begun)
+	return err
 }
 
 // stopwatch begins to measure, without what is spent in the queue.

@@ -115,6 +115,49 @@ func TestADeadlineEndsWithoutThePace(t *testing.T) {
 	})
 }
 
+// TestAServiceThatIsCalledTooFastIsAskedAgain: once its time has come, which counts neither against the case nor for ever.
+func TestAServiceThatIsCalledTooFastIsAskedAgain(t *testing.T) {
+	schema := loadSchema(t)
+	for name, c := range map[string]struct {
+		refusals, calls int
+		after           string // Retry-After
+		took            time.Duration
+		passes          bool
+	}{
+		"twice":           {2, 5, "7", 14 * time.Second, true},
+		"without a time":  {1, 4, "", 2 * time.Second, true},
+		"for a long time": {1, 3, "3600", 0, false},
+		"for ever":        {100, 18, "1", 30 * time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls := 0
+				service := roundTripper(func(r *http.Request) (*http.Response, error) {
+					calls++
+					if calls > c.refusals {
+						return answering(func(*http.Request) (int, string) {
+							return http.StatusUnauthorized, `{"errorCode":"unauthorized","errorDescription":"no"}`
+						}).RoundTrip(r)
+					}
+					answer, err := answering(func(*http.Request) (int, string) {
+						return http.StatusTooManyRequests, `{"errorCode":"retryable_transient_error","errorDescription":"later"}`
+					}).RoundTrip(r)
+					answer.Header.Set("Retry-After", c.after)
+					return answer, err
+				})
+				target := conformance.Paced(conformance.Target{BaseURL: "http://service", AppID: "app", Secret: "secret", Schema: schema, HTTP: &http.Client{Transport: service}}, time.Nanosecond)
+				secret := caseByID(t, "auth/secret")
+				secret.Within = time.Second
+				begun := time.Now()
+				result := conformance.Run(t.Context(), secret, target)
+				if took := time.Since(begun).Round(time.Second); result.Passed() != c.passes || calls != c.calls || took != c.took {
+					t.Errorf("%d calls within %s, failures %q", calls, took, result.Failures)
+				}
+			})
+		})
+	}
+}
+
 // TestNoCallGoesPastPaceAndRecord runs the case that has a call wait beside others.
 func TestNoCallGoesPastPaceAndRecord(t *testing.T) {
 	t.Parallel()

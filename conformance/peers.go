@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -150,26 +149,6 @@ func (t *T) subscribe(ctx context.Context, cfg sfutest.Config, items ...trackIte
 	return c, c.pull(ctx, items...)
 }
 
-// flows ends the case unless n more packets come, whole and in order.
-func (t *T) flows(ctx context.Context, what string, s *sfutest.Subscriber, n uint64) sfutest.SubscriberStats {
-	got, err := s.WaitMore(ctx, n)
-	if err != nil {
-		t.Fatalf("%s: %v", what, err)
-	}
-	t.checkWhole(what, got)
-	return got
-}
-
-// checkWhole checks what holds for every forwarded track on a network without loss (contract 3.3).
-func (t *T) checkWhole(what string, s sfutest.SubscriberStats) {
-	switch {
-	case s.Missing+s.Corrupt+s.Unstamped+s.SequenceSteps+s.TimestampSteps != 0:
-		t.Errorf("%s: the stream is damaged: %+v", what, s)
-	case len(s.SSRCs) != 1 || len(s.PayloadTypes) != 1 || len(s.Streams) != 1:
-		t.Errorf("%s: the stream changed its face: %+v", what, s)
-	}
-}
-
 // eventually asks again until content or the deadline; requests are a quarter of a second apart.
 func (t *T) eventually(ctx context.Context, what string, content func() bool) {
 	content, end := t.polled(content)
@@ -183,17 +162,4 @@ func (t *T) eventually(ctx context.Context, what string, content func() bool) {
 			t.Fatalf("%s: %v", what, context.Cause(ctx))
 		}
 	}
-}
-
-// quiet checks that nothing more comes for a while, after the packets on their way have had time to arrive.
-func (t *T) quiet(ctx context.Context, what string, s *sfutest.Subscriber) {
-	begun := s.Stats().Packets
-	t.eventually(ctx, fmt.Sprintf("%s goes on", what), func() bool {
-		before := s.Stats().Packets
-		short, cancel := context.WithTimeout(ctx, 400*time.Millisecond)
-		defer cancel()
-		_, err := s.WaitMore(short, 1)
-		return err != nil && s.Stats().Packets == before
-	})
-	t.Logf("%s: %d packets at first, %d in the end", what, begun, s.Stats().Packets)
 }

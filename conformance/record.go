@@ -48,12 +48,23 @@ type answered struct {
 	elapsed time.Duration
 }
 
-// send sends a request, which has the body, when the pace lets it, and records the exchange.
+// send sends a request, which has the body, when the pace lets it, and records the exchange. Where a service says that this is too fast,
+// it does so again.
 func (t *T) send(request *http.Request, body []byte) (answered, error) {
-	if err := t.turn(request); err != nil {
-		return answered{}, err
+	for try := 1; ; try++ {
+		if err := t.turn(request); err != nil {
+			return answered{}, err
+		}
+		a, err := t.sendNow(request, body)
+		if err != nil || !t.tooFast(request, a, try) {
+			return a, err
+		}
+		if request.GetBody != nil {
+			if request.Body, err = request.GetBody(); err != nil {
+				return a, err
+			}
+		}
 	}
-	return t.sendNow(request, body)
 }
 
 // turn waits until the request may go, and tells whoever waits for that.

@@ -131,3 +131,18 @@ func TestTheUsualPortOfTURNOverTLSIsGood(t *testing.T) {
 		}
 	}
 }
+
+// TestTheFormOfAnUnknownPathIsTheServicesOwn: the contract has its status alone (contract 1.14).
+func TestTheFormOfAnUnknownPathIsTheServicesOwn(t *testing.T) {
+	for _, c := range []struct {
+		emulator bool
+		status   int
+		passes   bool
+	}{{false, http.StatusNotFound, true}, {true, http.StatusNotFound, false}, {false, http.StatusGone, false}} {
+		edge := answering(func(*http.Request) (int, string) { return c.status, "<html>nothing here</html>" })
+		target := conformance.Target{BaseURL: "http://service", AppID: "app", Secret: "secret", Emulator: c.emulator, HTTP: &http.Client{Transport: edge}}
+		if result := conformance.Run(t.Context(), caseByID(t, "http/path"), target); result.Passed() != c.passes {
+			t.Errorf("%+v: %q", c, result.Failures)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,7 @@ type standIn struct {
 	emulator conformance.Target // what is behind it
 	proxy    *httputil.ReverseProxy
 	items    map[string]bool // URLs of the apps and TURN keys that were there before
+	far      *distance       // between it and the suite; nil for none
 
 	mu          sync.Mutex
 	calls       []arrival
@@ -44,7 +46,7 @@ type arrival struct {
 type turnCredential struct{ server, username, password string }
 
 // behindStandIn is the emulator as a user of the real service is given it.
-func behindStandIn(t *testing.T, emulator conformance.Target) (conformance.Target, *standIn) {
+func behindStandIn(t *testing.T, emulator conformance.Target, far *distance) (conformance.Target, *standIn) {
 	to, err := url.Parse(strings.TrimSuffix(emulator.BaseURL, "/v1"))
 	if err != nil {
 		t.Fatal(err)
@@ -52,13 +54,16 @@ func behindStandIn(t *testing.T, emulator conformance.Target) (conformance.Targe
 	transport := &http.Transport{DisableCompression: true, ExpectContinueTimeout: 5 * time.Second, MaxIdleConnsPerHost: 32}
 	s := &standIn{emulator: emulator, credentials: map[string]turnCredential{}}
 	s.items = s.accountItems(t)
+	if s.far = far; far != nil {
+		t.Cleanup(far.end)
+	}
 	s.proxy = &httputil.ReverseProxy{
 		Transport: transport, FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0), // of clients that go away, which cases do on purpose
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
 			r.Out.Host, r.Out.URL.RawQuery = r.In.Host, r.In.URL.RawQuery
 		},
-		ModifyResponse: s.note,
+		ModifyResponse: func(r *http.Response) error { return s.note(t, r) },
 	}
 	server := httptest.NewUnstartedServer(s)
 	server.Config.ErrorLog = s.proxy.ErrorLog
@@ -78,6 +83,9 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	if s.far != nil {
+		s.far.pass(r.Context())
+	}
 	_ = http.NewResponseController(w).EnableFullDuplex()
 	whole := r.WithContext(r.Context()) // the server looks at the body of its own request
 	whole.Body = io.NopCloser(r.Body)
@@ -92,7 +100,20 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // note takes the emulator's headers out of an answer, and notes the TURN credentials in it.
-func (s *standIn) note(r *http.Response) error {
+func (s *standIn) note(t *testing.T, r *http.Response) error {
+	if s.far != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		body = s.far.farther(t, body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if r.Header.Get("Content-Length") != "" {
+			r.ContentLength = int64(len(body))
+			r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		}
+		s.far.pass(r.Request.Context())
+	}
 	for name := range r.Header {
 		if strings.HasPrefix(name, "X-Emu-") {
 			r.Header.Del(name)

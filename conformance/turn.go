@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pion/logging"
 	"github.com/pion/stun/v2"
@@ -105,6 +106,9 @@ func (t *T) turnClient(s iceServer, transport string) *turn.Client {
 	return client
 }
 
+// turnDialer gives up before the case does, so that it can say what it has waited for.
+var turnDialer = &net.Dialer{Timeout: 15 * time.Second}
+
 func (t *T) turnConn(transport, addr string) net.PacketConn {
 	switch transport {
 	case "udp":
@@ -112,11 +116,11 @@ func (t *T) turnConn(transport, addr string) net.PacketConn {
 		t.Must(err)
 		return conn
 	case "tcp":
-		conn, err := net.Dial("tcp", addr)
+		conn, err := turnDialer.Dial("tcp", addr)
 		t.Must(err)
 		return turn.NewSTUNConn(conn)
 	default:
-		conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: t.target.TLSRoots})
+		conn, err := tls.DialWithDialer(turnDialer, "tcp", addr, &tls.Config{RootCAs: t.target.TLSRoots})
 		t.Must(err)
 		return turn.NewSTUNConn(conn)
 	}
