@@ -17,7 +17,7 @@ func credentialCases() []Case {
 	needs := []Need{TURN}
 	return []Case{
 		{
-			ID: "turn/list", Sentence: "generate-ice-servers answers 201 with a list: STUN, then TURN with a credential of 64 characters.",
+			ID: "turn/list", Sentence: "generate-ice-servers answers 201 with a list: STUN, then TURN with a credential.",
 			Section: "7.3", Mark: Doc, Needs: needs, Operations: []string{"generateIceServers"}, Run: credentialsList,
 		},
 		{
@@ -60,7 +60,14 @@ func credentialCases() []Case {
 	}
 }
 
+// checkCredential: both are opaque (contract 7.3); of 64 characters are an emulator's.
 func (t *T) checkCredential(s iceServer) {
+	if s.Username == "" || s.Credential == "" {
+		t.Errorf("no username, or no credential")
+	}
+	if !t.target.Emulator {
+		return
+	}
 	if len(s.Username) != 64 || len(s.Credential) != 64 {
 		t.Errorf("username of %d and credential of %d characters", len(s.Username), len(s.Credential))
 	}
@@ -84,6 +91,10 @@ func (t *T) checkURLs(urls []string, order ...string) {
 			t.Errorf("clients take %s for one of the port 53, and leave it out", url)
 		}
 	}
+	if !t.target.Emulator { // newer and older lists have them in different orders (contract 7.3)
+		slices.Sort(kinds)
+		slices.Sort(order)
+	}
 	if got := slices.Compact(kinds); !slices.Equal(got, order) {
 		t.Errorf("the URLs %q are of the kinds %q, want %q", urls, got, order)
 	}
@@ -92,7 +103,7 @@ func (t *T) checkURLs(urls []string, order ...string) {
 func credentialsList(ctx context.Context, t *T) {
 	x := t.do(ctx, generate("/generate-ice-servers", credentialsBody{TTL: 86400})).want(http.StatusCreated).wantFields("iceServers")
 	list := x.iceServers()
-	if len(list) != 2 || len(list[0].URLs) != 1 || !strings.HasPrefix(list[0].URLs[0], "stun:") || list[0].Username+list[0].Credential != "" {
+	if len(list) != 2 || len(list[0].URLs) == 0 || !strings.HasPrefix(list[0].URLs[0], "stun:") || list[0].Username+list[0].Credential != "" {
 		t.Fatalf("%s: %+v", x, list)
 	}
 	t.checkCredential(list[1])
@@ -229,12 +240,18 @@ func credentialsRoute(ctx context.Context, t *T) {
 
 func credentialsRevoke(ctx context.Context, t *T) {
 	s := t.issue(ctx, 60)
-	for range 2 {
+	rounds := 2
+	if !t.target.Emulator { // what a service answers for a username that is over or unknown is an open question
+		rounds = 1
+	}
+	for range rounds {
 		x := t.do(ctx, generate("/"+s.Username+"/revoke", nil)).want(http.StatusNoContent)
 		if len(x.Raw) > 0 {
 			t.Errorf("%s: a body: %s", x, short(x.Raw))
 		}
 	}
-	t.revoke(ctx, strings.Repeat("z", 64))
-	t.wantUnauthorized("a revoked credential", s, "udp")
+	if t.target.Emulator {
+		t.revoke(ctx, strings.Repeat("z", 64))
+	}
+	t.eventually(ctx, "a revoked credential is good still", func() bool { return t.unauthorized(s, "udp") == "" })
 }

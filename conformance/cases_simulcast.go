@@ -227,8 +227,9 @@ func simulcastStopped(ctx context.Context, t *T) {
 	pub.layer("b").SetSilent(false)
 	got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.Packets > before+10 })
 	t.Must(err)
-	t.checkWhole("the layer that came back", got)
-	t.checkSeamless("the layer that came back", got)
+	if len(got.Streams) != 1 || !t.mayMiss(got) || t.target.Emulator && got.PictureSteps != 0 {
+		t.Errorf("the layer came back as %+v", got)
+	}
 }
 
 // more is satisfied by n packets more than now.

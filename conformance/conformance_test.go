@@ -107,7 +107,7 @@ var configurations = map[string]configuration{
 	}},
 	"service with endpoints": {service: []string{"adapters/pcm-out", "adapters/handshake", "adapters/repeated"}, only: conformance.Endpoints},
 	// A quarter of a second away, by a way that loses packets. Dev mode's TURN server lets relays through to that way.
-	"service far away": {far: &distance{oneWay: 125 * time.Millisecond, loses: 97}, service: []string{
+	"service far away": {far: &distance{oneWay: 125 * time.Millisecond, loses: 0.01}, service: []string{
 		"push/second", "media/continuous", "media/fir", "simulcast/preferred-vp8", "update/source", "delivery/fan-out", "wait/empty-track", "turn/relay-udp",
 	}},
 	"turn": {route: conformance.OverTURN, fails: map[string]string{

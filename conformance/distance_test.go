@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"regexp"
@@ -15,7 +16,7 @@ import (
 // packets do not arrive.
 type distance struct {
 	oneWay time.Duration
-	loses  int // one packet of media in so many; 0 for none
+	loses  float64 // so much of the media, from 0 to 1
 
 	mu   sync.Mutex
 	ways map[string]*way // by the address of the SFU
@@ -132,12 +133,12 @@ func (w *way) move(from *net.UDPConn, to func(netip.AddrPort) func([]byte)) {
 	})
 	defer func() { close(under); arriving.Wait() }()
 	buffer := make([]byte, 2048)
-	for number := 1; ; number++ {
+	for {
 		n, sender, err := from.ReadFromUDPAddrPort(buffer)
 		if err != nil {
 			return
 		}
-		if w.loses > 0 && number%w.loses == 0 {
+		if rand.Float64() < w.loses {
 			continue
 		}
 		select {

@@ -178,7 +178,19 @@ func (t *T) turnRequest(client *turn.Client, s iceServer, method stun.Method, at
 
 // wantUnauthorized checks that Allocate fails with 401.
 func (t *T) wantUnauthorized(what string, s iceServer, transport string) {
-	if relay, err := t.turnClient(s, transport).Allocate(); err == nil || !strings.Contains(err.Error(), "401") {
-		t.Errorf("%s over %s: Allocate gives %v, %v, want 401", what, transport, relay, err)
+	if got := t.unauthorized(s, transport); got != "" {
+		t.Errorf("%s over %s: %s, want 401", what, transport, got)
 	}
+}
+
+// unauthorized is what Allocate gives instead of 401; "" for 401.
+func (t *T) unauthorized(s iceServer, transport string) string {
+	relay, err := t.turnClient(s, transport).Allocate()
+	switch {
+	case err == nil:
+		_ = relay.Close()
+	case strings.Contains(err.Error(), "401"):
+		return ""
+	}
+	return fmt.Sprintf("Allocate gives %v, %v", relay, err)
 }
