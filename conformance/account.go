@@ -97,7 +97,7 @@ func (to Target) accountURL() string {
 	if to.AccountURL != "" {
 		return strings.TrimSuffix(to.AccountURL, "/")
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(to.BaseURL, "/"), "/v1") + "/client/v4"
+	return to.root() + "/client/v4"
 }
 
 // want ends the case unless the status is this one.

@@ -118,6 +118,9 @@ type Target struct {
 	pace *pace // of all cases together; nil means none
 }
 
+// root is the base URL without /v1.
+func (to Target) root() string { return strings.TrimSuffix(strings.TrimSuffix(to.BaseURL, "/"), "/v1") }
+
 // client is an HTTP client of its own for the target.
 func (to Target) client() *http.Client {
 	return &http.Client{Transport: &http.Transport{
@@ -241,7 +244,7 @@ func newT(target Target) *T {
 	for _, secret := range []string{target.Secret, target.TURNKeyToken, target.AccountToken, target.OtherAccountToken} {
 		t.mask.learn(secret, strings.TrimPrefix(secret, secret[:min(1, len(secret))])) // cases also send one without its first letter
 	}
-	t.target.BaseURL = strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
+	t.target.BaseURL = target.root()
 	if t.http == nil {
 		t.http = target.client()
 	}

@@ -20,7 +20,7 @@ import (
 // adapters find an endpoint.
 // It makes one session, one TURN credential that it revokes, and one app with a session in an emulator's dev mode.
 func Probe(ctx context.Context, target Target) (Target, error) {
-	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
+	root := target.root()
 	stranger := root + "/v1/apps/" + strings.Repeat("7", 32) + "/sessions/new"
 	status, _, err := ask(ctx, target, http.MethodPost, stranger)
 	switch dialled := (*net.OpError)(nil); {
@@ -38,6 +38,21 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 	if target.Endpoint.URL != "" || onThisMachine && slices.Contains(target.Has, OpenApps) {
 		target.Has = append(target.Has, Endpoints)
 	}
+	if target, err = probeKind(ctx, target); err != nil {
+		return target, err
+	}
+	if err := probeApp(ctx, target); err != nil {
+		return target, err
+	}
+	if target, err = probeTURN(ctx, target); err != nil {
+		return target, err
+	}
+	return probeAccount(ctx, target)
+}
+
+// probeKind finds out whether the target is an emulator, and what that can do.
+func probeKind(ctx context.Context, target Target) (Target, error) {
+	root := target.root()
 	status, body, err := ask(ctx, target, http.MethodGet, root+"/readyz")
 	if err != nil {
 		return target, err
@@ -80,13 +95,7 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 			break
 		}
 	}
-	if err := probeApp(ctx, target); err != nil {
-		return target, err
-	}
-	if target, err = probeTURN(ctx, target); err != nil {
-		return target, err
-	}
-	return probeAccount(ctx, target)
+	return target, nil
 }
 
 // emulatorRoots are the CAs of an emulator that shows them, for its TURN over TLS; else the system's.
@@ -101,7 +110,7 @@ func emulatorRoots(ctx context.Context, target Target, root string) (*x509.CertP
 
 // probeApp makes a session: without an app every case would fail, and none would say why.
 func probeApp(ctx context.Context, target Target) error {
-	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
+	root := target.root()
 	status, _, _, err := askAs(ctx, target, target.Secret, http.MethodPost, root+"/v1/apps/"+target.AppID+"/sessions/new")
 	if err == nil && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound) {
 		err = refused("the app id with its secret", "--app-id and --app-secret, CALLS_APP_ID and CALLS_APP_SECRET", status)
@@ -124,7 +133,7 @@ func refused(what, settings string, status int) error {
 
 // probeTURN issues a credential, and looks at what it is good for. Without a key there is no TURN.
 func probeTURN(ctx context.Context, target Target) (Target, error) {
-	root := strings.TrimSuffix(strings.TrimSuffix(target.BaseURL, "/"), "/v1")
+	root := target.root()
 	url := root + "/v1/turn/keys/" + target.TURNKeyID + "/credentials/generate-ice-servers"
 	status, _, body, err := askWith(ctx, target, target.TURNKeyToken, http.MethodPost, url, strings.NewReader(`{"ttl":60}`))
 	if err == nil && status >= http.StatusBadRequest && (target.TURNKeyID != "" || target.TURNKeyToken != "") {
