@@ -2,14 +2,18 @@ package conformance_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/callsemu/callsemu/conformance"
 )
 
 // distance lies between the suite and a stand-in: every request, every answer and every packet of media takes its time, and some of the
@@ -144,6 +148,24 @@ func (w *way) move(from *net.UDPConn, to func(netip.AddrPort) func([]byte)) {
 		select {
 		case under <- packet{time.Now().Add(w.oneWay), append([]byte(nil), buffer[:n]...), to(sender)}:
 		default: // the network is full
+		}
+	}
+}
+
+// TestMediaThatDoesNotGetThroughIsSaid: to a service, before the cases begin; an emulator has its own ways to say so.
+func TestMediaThatDoesNotGetThroughIsSaid(t *testing.T) {
+	for loses, want := range map[float64]string{0: "", 1: "no media gets through"} {
+		target, _ := behindStandIn(t, ofItself(t), &distance{loses: loses})
+		target = probed(t, target)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		defer cancel()
+		err := conformance.ProbeMedia(ctx, target)
+		if got := fmt.Sprint(err); (err != nil) != (want != "") || !strings.Contains(got, want) {
+			t.Errorf("with %.0f of the packets lost: %v", loses, err)
+		}
+		target.Emulator = true
+		if err := conformance.ProbeMedia(t.Context(), target); err != nil {
+			t.Errorf("an emulator: %v", err)
 		}
 	}
 }

@@ -71,6 +71,9 @@ func (c *conformanceCommand) run(ctx context.Context, out streams) (result confo
 	defer end()
 	tell := progressTo(out.stderr)
 	tell.announce(suite)
+	if err := conformance.ProbeMedia(ctx, suite.Target); err != nil {
+		tell.line(fmt.Sprintf("%s (--route)", err))
+	}
 	result = suite.Run(ctx, tell.event)
 	tell.end()
 	for _, file := range files {
