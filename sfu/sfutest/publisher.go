@@ -54,7 +54,8 @@ type PublisherStats struct {
 	Withheld      uint64 // made, kept for retransmission, not sent
 	PLIs          uint64
 	FIRs          uint64
-	NACKs         uint64 // sequence numbers asked for
+	NACKs         uint64   // sequence numbers asked for
+	Asked         []uint16 // the newest 64 of them
 	Retransmitted uint64
 	REMBs         uint64
 	TransportCCs  uint64
@@ -254,7 +255,9 @@ func (b *Publisher) SSRC() uint32 {
 func (b *Publisher) Stats() PublisherStats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.stats
+	c := b.stats
+	c.Asked = slices.Clone(c.Asked)
+	return c
 }
 
 // Wait returns the first snapshot that satisfies done.

@@ -202,6 +202,10 @@ func (b *Publisher) count(change func(*PublisherStats)) {
 func (b *Publisher) retransmit(seq uint16) {
 	b.mu.Lock()
 	b.stats.NACKs++
+	b.stats.Asked = append(b.stats.Asked, seq)
+	if len(b.stats.Asked) > 64 {
+		b.stats.Asked = b.stats.Asked[1:]
+	}
 	packet, bound := b.history[seq%historySize], b.binding
 	if bound == nil || packet.payload == nil || packet.header.SequenceNumber != seq {
 		b.mu.Unlock()
