@@ -47,6 +47,8 @@ const (
 	TakesOffers Need = "a service that takes offers to renegotiate, which an emulator in strict mode refuses (STR-2)"
 	// Explanations means that refusals say why in the header X-Emu-Explain; every answer is checked for it then.
 	Explanations Need = "refusals that explain themselves"
+	// OpenPeers means that the target can send first to a peer of the suite, which a NAT would not let in: the peer that is ICE-lite waits for it.
+	OpenPeers Need = "peers that the target can send to, without a NAT between"
 	// TURN means that TURNKeyID and TURNKeyToken issue credentials with which the target's TURN server is reached.
 	TURN Need = "TURN"
 	// TURNOverTLS means that it is reached over TLS as well.

@@ -26,11 +26,11 @@ func flowCases() []Case {
 		},
 		{
 			ID: "flow/9-relay-lite", Sentence: "Flow 9 with an ICE-lite third party.",
-			Section: "11 flow 9", Mark: Seen, Run: flowRelay(sfutest.Config{Gather: true, Lite: true}),
+			Section: "11 flow 9", Mark: Seen, Needs: []Need{OpenPeers}, Run: flowRelay(sfutest.Config{Gather: true, Lite: true}),
 		},
 		{
 			ID: "flow/9-control", Sentence: "Flow 9: control of the third party passes to another speaker through the same transceiver.",
-			Section: "1.3 C, 11 flow 9", Mark: Seen, Run: flowControl,
+			Section: "1.3 C, 11 flow 9", Mark: Seen, Needs: []Need{OpenPeers}, Run: flowControl,
 		},
 	}
 }

@@ -59,7 +59,7 @@ func testDev(t *testing.T) {
 	all := []conformance.Need{
 		conformance.TCPMedia, conformance.TURN, conformance.TURNOverTLS, conformance.Endpoints, conformance.AccountAPI,
 		conformance.FixableEstimate, conformance.MovableClock, conformance.Explanations, conformance.OpenApps,
-		conformance.TakesOverlaps, conformance.TakesOffers,
+		conformance.TakesOverlaps, conformance.TakesOffers, conformance.OpenPeers,
 	}
 	slices.Sort(all)
 	if !target.Emulator || !slices.Equal(target.Has, all) {

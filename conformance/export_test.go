@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"time"
 
@@ -25,3 +26,6 @@ func AsksForSession(body any, want int, row string) func(context.Context, *T) {
 		x.want(want)
 	}
 }
+
+// Inside is inside of the UDP address that has this IP.
+func Inside(ip string) bool { return inside(&net.UDPAddr{IP: net.ParseIP(ip)}) }

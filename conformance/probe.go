@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -65,6 +66,9 @@ func probeKind(ctx context.Context, target Target) (Target, error) {
 	if !target.Emulator {
 		target.pace = newPace()
 	}
+	if target.Emulator || target.HTTP == nil && sendsHere(ctx, root) {
+		target.Has = append(target.Has, OpenPeers)
+	}
 	if readiness.Mode != "strict" { // who does not say that it refuses them on purpose must take them
 		target.Has = append(target.Has, TakesOverlaps, TakesOffers)
 	}
@@ -96,6 +100,30 @@ func probeKind(ctx context.Context, target Target) (Target, error) {
 		}
 	}
 	return target, nil
+}
+
+// sendsHere says whether what is sent at the URL's host to this machine's address can arrive: the address is a public one, or both are inside.
+func sendsHere(ctx context.Context, root string) bool {
+	at, err := url.Parse(root)
+	if err != nil {
+		return false
+	}
+	conn, err := (&net.Dialer{Timeout: askTime}).DialContext(ctx, "udp", net.JoinHostPort(at.Hostname(), orElse(at.Port(), "443"))) // sends nothing
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }()
+	return !inside(conn.LocalAddr()) || inside(conn.RemoteAddr())
+}
+
+// shared is the address space of carriers' NATs (RFC 6598).
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// inside says whether an address is none of the internet's.
+func inside(addr net.Addr) bool {
+	udp, _ := addr.(*net.UDPAddr)
+	ip := udp.AddrPort().Addr().Unmap()
+	return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || shared.Contains(ip)
 }
 
 // emulatorRoots are the CAs of an emulator that shows them, for its TURN over TLS; else the system's.

@@ -335,3 +335,19 @@ func TestProbeSaysThatAnySecretIsTaken(t *testing.T) {
 		}
 	}
 }
+
+// TestAPeerBehindANATIsNotOpen: what a target can send to first is a public address, unless the target is inside itself.
+func TestAPeerBehindANATIsNotOpen(t *testing.T) {
+	for ip, want := range map[string]bool{
+		"127.0.0.1": true, "10.1.2.3": true, "192.168.0.4": true, "100.64.0.1": true, "169.254.1.1": true, "::1": true, "fd00::1": true, "fe80::1": true,
+		"100.128.0.1": false, "141.101.90.0": false, "2a06:98c1:3200::1": false,
+	} {
+		if conformance.Inside(ip) != want {
+			t.Errorf("%s is inside: %t, want %t", ip, !want, want)
+		}
+	}
+	service, _ := behindStandIn(t, ofItself(t), nil)
+	if target := probed(t, service); target.Emulator || !slices.Contains(target.Has, conformance.OpenPeers) {
+		t.Errorf("a service on this machine cannot send to its peers: %+v", target.Has)
+	}
+}
