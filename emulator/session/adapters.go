@@ -133,13 +133,7 @@ func (r *Registry) NewAdapters(ctx context.Context, app *App, in *wire.AdaptersR
 		return nil, err
 	}
 	out := r.adaptersResponse(plan)
-	f.spoilEach(len(out.Tracks), func(i int, e *wire.Error) bool {
-		if out.Tracks[i].ErrorCode != "" {
-			return false
-		}
-		out.Tracks[i] = out.Tracks[i].Fail(e)
-		return true
-	}, &out.Failures)
+	f.spoil(out)
 	return out, nil
 }
 
@@ -352,13 +346,7 @@ func (r *Registry) CloseAdapters(ctx context.Context, app *App, in *wire.CloseAd
 	if err := f.happenWithout(ctx, r, true); err != nil {
 		return nil, err
 	}
-	f.spoilEach(len(out.Tracks), func(i int, e *wire.Error) bool {
-		if out.Tracks[i].ErrorCode != "" {
-			return false
-		}
-		out.Tracks[i] = out.Tracks[i].Fail(e)
-		return true
-	}, &out.Failures)
+	f.spoil(out)
 	return out, nil
 }
 

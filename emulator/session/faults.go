@@ -143,48 +143,32 @@ func (f Fault) failures(items int) []*wire.Error {
 
 // spoil fails items of an answer whose effect has taken place. Those that failed by themselves stay as they are.
 func (f Fault) spoil(answer any) {
-	if !f.After || len(f.Items) == 0 {
+	if !f.After {
 		return
 	}
-	var items []wire.TrackResult
-	var failures *wire.Failures
-	keepMid := true
 	switch out := answer.(type) {
 	case *wire.TracksResponse:
-		items, failures, keepMid = out.Tracks, &out.Failures, false
+		spoilItems(f.Items, out.Tracks, &out.Failures, func(t wire.TrackResult, e *wire.Error) wire.TrackResult {
+			return wire.TrackResult{SessionID: t.SessionID, TrackName: t.TrackName}.Fail(e)
+		})
 	case *wire.UpdateTracksResponse:
-		items, failures = out.Tracks, &out.Failures
+		spoilItems(f.Items, out.Tracks, &out.Failures, wire.TrackResult.Fail)
 	case *wire.CloseTracksResponse:
-		items, failures = out.Tracks, &out.Failures
+		spoilItems(f.Items, out.Tracks, &out.Failures, wire.TrackResult.Fail)
 	case *wire.ChannelsResponse:
-		f.spoilChannels(out)
-	}
-	for i := range items {
-		e := f.Items[i]
-		if e == nil || items[i].ErrorCode != "" {
-			continue
-		}
-		if !keepMid {
-			items[i] = wire.TrackResult{SessionID: items[i].SessionID, TrackName: items[i].TrackName}
-		}
-		items[i] = items[i].Fail(e)
-		failures.Failed = append(failures.Failed, e)
+		spoilItems(f.Items, out.DataChannels, &out.Failures, wire.ChannelResult.Fail)
+	case *wire.AdaptersResponse:
+		spoilItems(f.Items, out.Tracks, &out.Failures, wire.AdapterResult.Fail)
+	case *wire.CloseAdaptersResponse:
+		spoilItems(f.Items, out.Tracks, &out.Failures, wire.CloseAdapterResult.Fail)
 	}
 }
 
-func (f Fault) spoilChannels(out *wire.ChannelsResponse) {
-	for i, item := range out.DataChannels {
-		if e := f.Items[i]; e != nil && item.ErrorCode == "" {
-			out.DataChannels[i] = item.Fail(e)
-			out.Failed = append(out.Failed, e)
-		}
-	}
-}
-
-// spoilEach is spoil for items of another kind: fail makes an item failed, unless it has failed by itself, and says so.
-func (f Fault) spoilEach(items int, fail func(i int, e *wire.Error) bool, failures *wire.Failures) {
-	for i := range items {
-		if e := f.Items[i]; f.After && e != nil && fail(i, e) {
+// spoilItems fails the items that have an error, by their place, and have not failed by themselves.
+func spoilItems[I interface{ Failed() bool }](errs map[int]*wire.Error, items []I, failures *wire.Failures, fail func(I, *wire.Error) I) {
+	for i, item := range items {
+		if e := errs[i]; e != nil && !item.Failed() {
+			items[i] = fail(item, e)
 			failures.Failed = append(failures.Failed, e)
 		}
 	}

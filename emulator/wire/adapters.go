@@ -52,6 +52,9 @@ func (t AdapterResult) Fail(e *Error) AdapterResult {
 	return AdapterResult{TrackName: t.TrackName, ErrorCode: e.Code, ErrorDescription: e.Description}
 }
 
+// Failed says whether the item is one that failed.
+func (t AdapterResult) Failed() bool { return t.ErrorCode != "" }
+
 // CloseAdaptersRequest is the body of adapters/websocket/close (contract 5.2).
 type CloseAdaptersRequest struct {
 	Tracks []CloseAdapter `json:"tracks,omitempty"`
@@ -80,6 +83,9 @@ type CloseAdapterResult struct {
 func (t CloseAdapterResult) Fail(e *Error) CloseAdapterResult {
 	return CloseAdapterResult{AdapterID: t.AdapterID, ErrorCode: e.Code, ErrorDescription: e.Description}
 }
+
+// Failed says whether the item is one that failed.
+func (t CloseAdapterResult) Failed() bool { return t.ErrorCode != "" }
 
 // Status is 200 if any item succeeded, else 503 with the same body (contract 5.1).
 func (r *AdaptersResponse) Status() int { return partial(len(r.Failed), len(r.Tracks)) }

@@ -104,6 +104,9 @@ func (c ChannelResult) Fail(e *Error) ChannelResult {
 	return c
 }
 
+// Failed says whether the item is one that failed.
+func (c ChannelResult) Failed() bool { return c.ErrorCode != "" }
+
 // Channel is what the request names, in whichever form.
 func (r *EstablishRequest) Channel() *EstablishChannel {
 	switch {

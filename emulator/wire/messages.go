@@ -118,6 +118,9 @@ func (t TrackResult) Fail(e *Error) TrackResult {
 	return t
 }
 
+// Failed says whether the item is one that failed.
+func (t TrackResult) Failed() bool { return t.ErrorCode != "" }
+
 // UpdateTracksRequest is the body of tracks/update (contract 1.5). A sessionDescription that some clients send is not
 // looked at.
 type UpdateTracksRequest struct {
