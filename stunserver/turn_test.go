@@ -510,15 +510,27 @@ func listenUDP(t *testing.T) *net.UDPConn {
 	return conn
 }
 
-func TestRelayPortsStayInTheirRange(t *testing.T) {
-	free, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
+// onePort is a server with one port for relays, and the relay that has it.
+func onePort(t *testing.T) (s *relaying, port int, relay net.PacketConn) {
+	t.Helper()
+	var err error
+	for range 10 { // another program may take the port before the relay does
+		free := listenUDP(t)
+		port = free.LocalAddr().(*net.UDPAddr).Port
+		_ = free.Close()
+		s = startTURN(t, func(_ *Config, turn *TURNConfig) { turn.RelayPorts = PortRange{uint16(port), uint16(port)} })
+		username, password := s.issue()
+		if relay, err = s.client(t, "udp", username, password).Allocate(); err == nil {
+			t.Cleanup(func() { _ = relay.Close() })
+			return s, port, relay
+		}
 	}
-	port := free.LocalAddr().(*net.UDPAddr).Port
-	_ = free.Close()
-	s := startTURN(t, func(_ *Config, turn *TURNConfig) { turn.RelayPorts = PortRange{uint16(port), uint16(port)} })
-	relay := s.allocate(t, "udp")
+	t.Fatal(err)
+	return nil, 0, nil
+}
+
+func TestRelayPortsStayInTheirRange(t *testing.T) {
+	s, port, relay := onePort(t)
 	if got := relay.LocalAddr().(*net.UDPAddr).Port; got != port {
 		t.Errorf("relay on port %d, want %d", got, port)
 	}
