@@ -37,6 +37,9 @@ const (
 	OpenApps Need = "an emulator that takes unknown apps"
 	// TCPMedia means that the SDP carries TCP candidates. The real service's do not, or not everywhere (contract 3.1).
 	TCPMedia Need = "ICE over TCP"
+	// IPv4Media means that no candidate has to be of another family (contract 3.1). Only an emulator that calls its mode dev may
+	// offer more: all addresses of its machine (DEV-5).
+	IPv4Media Need = "media over IPv4 alone, while an emulator in dev mode offers every address of its machine (DEV-5)"
 	// MovableClock means that the target's timeouts can be let pass without waiting, by POST /_emu/clock.
 	MovableClock Need = "a clock that can be advanced"
 	// FixableEstimate means that the bandwidth towards an endpoint can be fixed from outside, by PUT /_emu/settings.

@@ -89,7 +89,7 @@ const (
 
 // configurations are all but dev mode over HTTP, which TestContract is about.
 var configurations = map[string]configuration{
-	"real": {edit: editReal, needs: []conformance.Need{conformance.SeededApps, conformance.AccountAPI}},
+	"real": {edit: editReal, needs: []conformance.Need{conformance.SeededApps, conformance.AccountAPI, conformance.IPv4Media}},
 	"strict": {edit: func(c *emulator.Config) {
 		c.Mode = strictMode
 		c.Accounts = map[string]string{"first": canary + "-first"} // another one than the app's secret
@@ -243,6 +243,26 @@ func TestWhatStrictModeRefusesIsLeftOutThere(t *testing.T) {
 		}
 		if !slices.Equal(out, want) {
 			t.Errorf("%s: %q are left out, want %q", name, out, want)
+		}
+	}
+}
+
+// TestOnlyDevModeMayOfferMoreAddresses: DEV-5 is the excuse of an emulator that calls itself so, and of nothing else.
+func TestOnlyDevModeMayOfferMoreAddresses(t *testing.T) {
+	in := func(edit func(*emulator.Config)) conformance.Target { return inProcess(t, edit) }
+	dev := func(*emulator.Config) {}
+	service, _ := behindStandIn(t, in(dev))
+	for name, c := range map[string]struct {
+		target conformance.Target
+		want   bool
+	}{
+		"dev":       {in(dev), false},
+		"real":      {in(func(c *emulator.Config) { c.Mode = realMode }), true},
+		"strict":    {in(func(c *emulator.Config) { c.Mode = strictMode }), true},
+		"a service": {service, true},
+	} {
+		if target := probed(t, c.target); slices.Contains(target.Has, conformance.IPv4Media) != c.want {
+			t.Errorf("%s: the probe finds %q", name, target.Has)
 		}
 	}
 }

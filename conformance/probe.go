@@ -72,6 +72,9 @@ func probeKind(ctx context.Context, target Target) (Target, error) {
 	if readiness.Mode != "strict" { // who does not say that it refuses them on purpose must take them
 		target.Has = append(target.Has, TakesOverlaps, TakesOffers)
 	}
+	if readiness.Mode != "dev" {
+		target.Has = append(target.Has, IPv4Media)
+	}
 	if target.Emulator && target.TLSRoots == nil {
 		if target.TLSRoots, err = emulatorRoots(ctx, target, root); err != nil {
 			return target, err
