@@ -126,9 +126,11 @@ type Target struct {
 // root is the base URL without /v1.
 func (to Target) root() string { return strings.TrimSuffix(strings.TrimSuffix(to.BaseURL, "/"), "/v1") }
 
-// client is an HTTP client of its own for the target.
+// client is an HTTP client of its own for the target. It follows no redirect: that would be an answer like another one, and the call would
+// become a GET.
 func (to Target) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &http.Client{CheckRedirect: stay, Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		TLSClientConfig:       &tls.Config{RootCAs: to.TLSRoots},
 		ForceAttemptHTTP2:     true,

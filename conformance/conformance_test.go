@@ -251,7 +251,7 @@ func TestWhatStrictModeRefusesIsLeftOutThere(t *testing.T) {
 func TestOnlyDevModeMayOfferMoreAddresses(t *testing.T) {
 	in := func(edit func(*emulator.Config)) conformance.Target { return inProcess(t, edit) }
 	dev := func(*emulator.Config) {}
-	service, _ := behindStandIn(t, in(dev))
+	service, _ := behindStandIn(t, in(dev), nil)
 	for name, c := range map[string]struct {
 		target conformance.Target
 		want   bool

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -24,12 +25,9 @@ func Probe(ctx context.Context, target Target) (Target, error) {
 	root := target.root()
 	stranger := root + "/v1/apps/" + strings.Repeat("7", 32) + "/sessions/new"
 	status, _, err := ask(ctx, target, http.MethodPost, stranger)
-	switch dialled := (*net.OpError)(nil); {
-	case errors.As(err, &dialled) && dialled.Op == "dial":
-		return target, fmt.Errorf("nothing answers there (%w); start an emulator with callsemu, or leave the base URL out for one "+
-			"that is started for the run", dialled)
+	switch {
 	case err != nil:
-		return target, err
+		return target, unreached(err)
 	case status == http.StatusCreated:
 		target.Has = append(target.Has, OpenApps)
 	case status == http.StatusNotFound:
@@ -62,7 +60,7 @@ func probeKind(ctx context.Context, target Target) (Target, error) {
 		Mode       string
 		Candidates []struct{ Protocol string }
 	}
-	target.Emulator = status == http.StatusOK && json.Unmarshal(body, &readiness) == nil
+	target.Emulator = status == http.StatusOK && json.Unmarshal(body, &readiness) == nil && readiness.Mode != ""
 	if !target.Emulator {
 		target.pace = newPace()
 	}
@@ -129,6 +127,21 @@ func inside(addr net.Addr) bool {
 	return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || shared.Contains(ip)
 }
 
+// unreached says what to do where the first request has no answer.
+func unreached(err error) error {
+	var dialled *net.OpError
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &dialled) && dialled.Op == "dial":
+		return fmt.Errorf("nothing answers there (%w); start an emulator with callsemu, or leave the base URL out for one "+
+			"that is started for the run", dialled)
+	case errors.As(err, &untrusted):
+		return fmt.Errorf("its certificate is not trusted (%w); name its CA with --ca-file, CALLS_CA_FILE: callsemu ca prints that of the "+
+			"emulators on this machine", untrusted.Err)
+	}
+	return err
+}
+
 // emulatorRoots are the CAs of an emulator that shows them, for its TURN over TLS; else the system's.
 func emulatorRoots(ctx context.Context, target Target, root string) (*x509.CertPool, error) {
 	status, pem, err := ask(ctx, target, http.MethodGet, root+"/_emu/ca.pem")
@@ -139,27 +152,51 @@ func emulatorRoots(ctx context.Context, target Target, root string) (*x509.CertP
 	return roots, nil
 }
 
-// probeApp makes a session: without an app every case would fail, and none would say why.
+// probeApp makes a session: without an app, or at a server of something else, every case would fail, and none would say why.
 func probeApp(ctx context.Context, target Target) error {
 	root := target.root()
-	status, _, _, err := askAs(ctx, target, target.Secret, http.MethodPost, root+"/v1/apps/"+target.AppID+"/sessions/new")
-	if err == nil && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound) {
-		err = refused("the app id with its secret", "--app-id and --app-secret, CALLS_APP_ID and CALLS_APP_SECRET", status)
+	status, header, body, err := askAs(ctx, target, target.Secret, http.MethodPost, root+"/v1/apps/"+target.AppID+"/sessions/new")
+	const settings = "--app-id and --app-secret, CALLS_APP_ID and CALLS_APP_SECRET"
+	switch {
+	case err != nil:
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		err = refused("the app id with its secret", settings, status)
+	case !isObject(body):
+		err = otherwise(status, header)
+	case status == http.StatusNotFound:
+		err = refused("the app id with its secret", settings+"; the base URL ends before /apps/", status)
 	}
 	if err != nil || !target.Emulator {
 		return err
 	}
 	status, _, _, err = askAs(ctx, target, target.Secret+"0", http.MethodPost, root+"/v1/apps/"+target.AppID+"/sessions/new")
 	if err == nil && status == http.StatusCreated {
-		err = errors.New("conformance: probe: the emulator takes any secret for this app, so that no case can see it refuse one; " +
+		err = errors.New("the emulator takes any secret for this app, so that no case can see it refuse one; " +
 			"use the app that it printed at its start, or start it with --app ID:SECRET")
 	}
 	return err
 }
 
+// isObject: as every answer of the API is (contract 0.3).
+func isObject(body []byte) bool {
+	var object map[string]any
+	return json.Unmarshal(body, &object) == nil && object != nil
+}
+
+// otherwise is the error for an answer that the API does not give.
+func otherwise(status int, header http.Header) error {
+	what := "instead of a JSON object"
+	if to := header.Get("Location"); to != "" {
+		what = "that leads to " + to
+	} else if kind := header.Get("Content-Type"); kind != "" {
+		what = "with " + kind + " " + what
+	}
+	return fmt.Errorf("what answers there is not the Calls API: sessions/new gets status %d %s; the base URL is what stands before /apps/", status, what)
+}
+
 // refused is the error for credentials that were given and are of no use: without them cases would be left out, and nobody would see why.
 func refused(what, settings string, status int) error {
-	return fmt.Errorf("conformance: probe: the target refuses %s: status %d; see %s", what, status, settings)
+	return fmt.Errorf("the target refuses %s: status %d; see %s", what, status, settings)
 }
 
 // probeTURN issues a credential, and looks at what it is good for. Without a key there is no TURN.
@@ -176,7 +213,7 @@ func probeTURN(ctx context.Context, target Target) (Target, error) {
 	if status < http.StatusMultipleChoices && strings.Contains(string(body), `"turn:`) { // that it is 201 a case proves
 		wrong, _, _, err := askWith(ctx, target, target.TURNKeyToken+"0", http.MethodPost, url, strings.NewReader(`{"ttl":60}`))
 		if err == nil && wrong == status {
-			err = errors.New("conformance: probe: the emulator takes any token for this TURN key, so that no case can see it refuse one; " +
+			err = errors.New("the emulator takes any token for this TURN key, so that no case can see it refuse one; " +
 				"use the key that it printed at its start, or start it with --turn-key ID:TOKEN")
 		}
 		if err != nil {
@@ -246,7 +283,7 @@ func askWith(ctx context.Context, target Target, token, method, url string, send
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, url, send)
 	if err != nil {
-		return 0, nil, nil, fmt.Errorf("conformance: probe: %w", err)
+		return 0, nil, nil, fmt.Errorf("%w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	client := target.HTTP
@@ -274,5 +311,5 @@ func askError(ctx context.Context, method, target string, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = context.Cause(ctx)
 	}
-	return fmt.Errorf("conformance: probe: %s %s: %w", method, target, err)
+	return fmt.Errorf("%s %s: %w", method, target, err)
 }

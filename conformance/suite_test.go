@@ -2,6 +2,8 @@ package conformance_test
 
 import (
 	"context"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -221,6 +223,7 @@ func TestTheServiceIsCalledAtAPace(t *testing.T) {
 		w.Header().Set("Vary", "Origin")
 		if r.Header.Get("Authorization") == "Bearer the-secret" {
 			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = w.Write([]byte(`{}`))
 			return
 		}
 		w.WriteHeader(http.StatusUnauthorized)
@@ -247,6 +250,51 @@ func TestProbeSaysThatTheSecretIsWrong(t *testing.T) {
 	}
 }
 
+// TestProbeSaysThatNoAPIAnswers: at a server of something else hundreds of cases would fail, and none would say why.
+func TestProbeSaysThatNoAPIAnswers(t *testing.T) {
+	const page = "text/html; charset=utf-8"
+	for name, c := range map[string]struct {
+		status         int
+		kind, to, body string
+		want           string
+	}{
+		"a page":               {200, page, "", "<html>", "not the Calls API: sessions/new gets status 200 with text/html; charset=utf-8 instead of a JSON object; the base URL is"},
+		"a page that is gone":  {404, page, "", "<html>", "sessions/new gets status 404 with text/html"},
+		"a proxy without it":   {502, "", "", "", "sessions/new gets status 502 instead of a JSON object"},
+		"a list":               {200, "application/json", "", "[]", "status 200 with application/json instead of"},
+		"a redirect":           {308, "", "https://elsewhere/v1", "", "sessions/new gets status 308 that leads to https://elsewhere/v1;"},
+		"a wall":               {403, page, "", "<html>", "refuses the app id with its secret: status 403"},
+		"an API at other path": {404, "application/json", "", `{"errorCode":"not_found"}`, "status 404; see --app-id and --app-secret, CALLS_APP_ID and CALLS_APP_SECRET; the base URL ends before /apps/"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Content-Type"] = nil
+			for name, value := range map[string]string{"Content-Type": c.kind, "Location": c.to} {
+				if value != "" {
+					w.Header().Set(name, value)
+				}
+			}
+			w.WriteHeader(c.status)
+			_, _ = w.Write([]byte(c.body))
+		}))
+		_, err := conformance.Probe(t.Context(), conformance.Target{BaseURL: server.URL, AppID: "app", Secret: "canary"})
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+}
+
+func TestProbeSaysWhomToTrust(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
+	server.StartTLS()
+	defer server.Close()
+	_, err := conformance.Probe(t.Context(), conformance.Target{BaseURL: server.URL, AppID: "app", Secret: "canary"})
+	if err == nil || !strings.Contains(err.Error(), "not trusted (x509: ") || !strings.Contains(err.Error(), "--ca-file, CALLS_CA_FILE: callsemu ca") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 // TestProbeSaysWhichCredentialsAreRefused gives all, and then all but those that are refused.
 func TestProbeSaysWhichCredentialsAreRefused(t *testing.T) {
 	for part, c := range map[string]struct {
@@ -261,6 +309,7 @@ func TestProbeSaysWhichCredentialsAreRefused(t *testing.T) {
 			if strings.Contains(r.URL.Path, part) {
 				w.WriteHeader(c.status)
 			}
+			_, _ = w.Write([]byte(`{}`))
 		}))
 		defer server.Close()
 		target := conformance.Target{BaseURL: server.URL, AppID: "app", Secret: "canary", TURNKeyID: "key", TURNKeyToken: "canary", AccountID: "account", AccountToken: "canary"}
@@ -320,7 +369,7 @@ func TestProbeSaysThatAnySecretIsTaken(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case r.URL.Path == "/readyz":
-				_, _ = w.Write([]byte(`{}`))
+				_, _ = w.Write([]byte(`{"mode":"dev"}`))
 			case r.URL.Path != careless && strings.HasSuffix(r.Header.Get("Authorization"), "0"):
 				w.WriteHeader(http.StatusUnauthorized)
 			default:

@@ -114,6 +114,14 @@ func (c *conformanceCommand) suite() (suite conformance.Suite, err error) {
 	case (c.EndpointURL == "") != (c.EndpointListen == ""):
 		return suite, errors.New("--endpoint-url and --endpoint-listen: one needs the other; give both, or none for a target on this machine")
 	}
+	for _, pair := range []struct{ id, secret, idFlag, secretFlag string }{
+		{c.TURNKeyID, c.TURNKeyToken, "--turn-key-id", "--turn-key-token"},
+		{c.AccountID, c.AccountToken, "--account-id", "--account-token"},
+	} {
+		if (pair.id == "") != (pair.secret == "") {
+			return suite, fmt.Errorf("%s and %s: one needs the other; give both, or none to leave their cases out", pair.idFlag, pair.secretFlag)
+		}
+	}
 	for _, given := range []struct{ flag, url string }{{"base-url", c.BaseURL}, {"account-url", c.AccountURL}} {
 		if at, err := url.Parse(given.url); given.url != "" && (err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "") {
 			_, rest, found := strings.Cut(given.url, "://")

@@ -88,6 +88,7 @@ func conformanceTimesOut(t *testing.T, binary string) {
 		if r.Header.Get("Authorization") == "Bearer wrong" {
 			<-asked
 		}
+		_, _ = w.Write([]byte(`{}`))
 	}))
 	defer server.Close()
 	defer close(asked)
@@ -99,11 +100,12 @@ func conformanceTimesOut(t *testing.T, binary string) {
 
 func conformanceIsInterrupted(t *testing.T, binary string) {
 	asked := make(chan struct{}, 1)
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "Bearer wrong" {
 			asked <- struct{}{}
 			<-r.Context().Done()
 		}
+		_, _ = w.Write([]byte(`{}`))
 	}))
 	defer server.Close()
 	page := filepath.Join(t.TempDir(), "r.html")
@@ -144,6 +146,8 @@ func conformanceRefusesSettings(t *testing.T, binary string) {
 		"report":                {[]string{"--report=x.pdf"}, []string{"--report x.pdf", ".html"}},
 		"report in no place":    {[]string{"--report=none/x.html"}, []string{"--report", "none/x.html"}},
 		"half an endpoint":      {[]string{"--endpoint-url=wss://x"}, []string{"--endpoint-listen"}},
+		"half a TURN key":       {[]string{"--turn-key-id=a"}, []string{"--turn-key-id and --turn-key-token: one needs the other"}},
+		"half an account":       {[]string{"--account-token=canary"}, []string{"--account-id and --account-token: one needs the other"}},
 		"no CA":                 {[]string{"--base-url=http://127.0.0.1:1", "--app-id=a", "--app-secret=b", "--ca-file=none"}, []string{"--ca-file none: cannot be read: no such"}},
 		"a base without http":   {[]string{"--base-url=127.0.0.1:1473", "--app-id=a", "--app-secret=b"}, []string{"--base-url 127.0.0.1:1473", "write it like http://127.0.0.1:1473\n"}},
 		"a name without http":   {[]string{"--base-url=localhost:1473/v1", "--app-id=a", "--app-secret=b"}, []string{"write it like http://localhost:1473/v1\n"}},

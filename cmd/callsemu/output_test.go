@@ -39,10 +39,11 @@ func write(t *testing.T, name, text string) {
 func hangingTarget(t *testing.T) (flags []string, hangs *atomic.Bool) {
 	t.Helper()
 	hangs = new(atomic.Bool)
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if hangs.Load() && r.Header.Get("Authorization") == "Bearer wrong" {
 			<-r.Context().Done()
 		}
+		_, _ = w.Write([]byte(`{}`))
 	}))
 	t.Cleanup(server.Close)
 	return []string{"conformance", "--base-url=" + server.URL, "--app-id=app", "--app-secret=the-secret", "--run=^auth/secret$"}, hangs
