@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -40,8 +39,11 @@ func TestMain(m *testing.M) {
 
 // TestContract runs every case against the target of the environment, or against an emulator in each of its modes.
 func TestContract(t *testing.T) {
-	target, given := targetOfEnvironment()
-	if !given {
+	target, err := targetOfEnvironment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if target.BaseURL == "" {
 		testDev(t)
 		return
 	}
@@ -348,16 +350,6 @@ func checkObservations(t *testing.T, c conformance.Case, result conformance.Resu
 	if c.Observes != (len(names) > 0) {
 		t.Errorf("%d observations", len(names))
 	}
-}
-
-func targetOfEnvironment() (conformance.Target, bool) {
-	target := conformance.Target{
-		BaseURL: os.Getenv("CALLS_BASE_URL"), AppID: os.Getenv("CALLS_APP_ID"), Secret: os.Getenv("CALLS_APP_SECRET"),
-		TURNKeyID: os.Getenv("CALLS_TURN_KEY_ID"), TURNKeyToken: os.Getenv("CALLS_TURN_KEY_TOKEN"),
-		AccountURL: os.Getenv("CALLS_ACCOUNT_URL"), AccountID: os.Getenv("CALLS_ACCOUNT_ID"), AccountToken: os.Getenv("CALLS_ACCOUNT_TOKEN"),
-		Endpoint: conformance.Endpoint{URL: os.Getenv("CALLS_ENDPOINT_URL"), Listen: os.Getenv("CALLS_ENDPOINT_LISTEN")},
-	}
-	return target, target.BaseURL != "" && target.AppID != "" && target.Secret != ""
 }
 
 func probed(t *testing.T, target conformance.Target) conformance.Target {
