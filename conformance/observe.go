@@ -26,13 +26,17 @@ func (t *T) observe(name, format string, args ...any) {
 // Unexpected begins the names of observations that nobody asked for: a step did not do what the case needs to go on.
 const Unexpected = "unexpected"
 
-// unexpected is what a failure becomes in an observing case.
+// unexpected is what a failure becomes in an observing case, once: how often a poll meets it is of the run alone.
 func (t *T) unexpected(failure string) {
 	n := 1
 	for _, o := range t.observations {
-		if strings.HasPrefix(o.Name, Unexpected) {
-			n++
+		if !strings.HasPrefix(o.Name, Unexpected) {
+			continue
 		}
+		if o.Value == t.mask.text(failure) {
+			return
+		}
+		n++
 	}
 	t.observe(fmt.Sprintf("%s %d", Unexpected, n), "%s", failure)
 }

@@ -142,6 +142,20 @@ func TestObservationOfAnAnswerThatDoesNotCome(t *testing.T) {
 	}
 }
 
+// TestWhatIsUnexpectedIsObservedOnce: a poll meets it as often as it happens to ask, and two records of one target would differ.
+func TestWhatIsUnexpectedIsObservedOnce(t *testing.T) {
+	c := conformance.Case{Observes: true, Run: func(_ context.Context, ct *conformance.T) {
+		for range 3 {
+			ct.Errorf("GET: status %d, with the-secret", 404)
+			ct.Errorf("another one")
+		}
+	}}
+	want := "unexpected 1 = GET: status 404, with ***\nunexpected 2 = another one\n"
+	if seen := observed(conformance.Run(t.Context(), c, conformance.Target{Secret: "the-secret"})); seen != want {
+		t.Errorf("observed is\n%s", seen)
+	}
+}
+
 // TestABrokenObservingCaseFails: a slip of the suite is no observation.
 func TestABrokenObservingCaseFails(t *testing.T) {
 	c := conformance.Case{Observes: true, Run: func(context.Context, *conformance.T) { panic("a mistake") }}
