@@ -76,6 +76,9 @@ func (c *conformanceCommand) run(ctx context.Context, out streams) (result confo
 	}
 	result = suite.Run(ctx, tell.event)
 	tell.end()
+	if result.Count(conformance.Unfinished) > 0 {
+		_, _ = fmt.Fprintln(out.stderr, c.endedBy(ctx))
+	}
 	for _, file := range files {
 		if err := file.write(func(w io.Writer) error { return file.format(w, result) }); err != nil {
 			return result, fmt.Errorf("--report %w", err)
@@ -83,6 +86,14 @@ func (c *conformanceCommand) run(ctx context.Context, out streams) (result confo
 		_, _ = fmt.Fprintf(out.stderr, "report: %s\n", file.output)
 	}
 	return result, nil
+}
+
+// endedBy says what ended the run before its cases did.
+func (c *conformanceCommand) endedBy(ctx context.Context) string {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Sprintf("the run was ended by --timeout %s, before all cases were finished; give it more, or choose fewer with --run", c.Timeout)
+	}
+	return "the run was interrupted before all cases were finished"
 }
 
 // summary writes the summary to stdout; its error is errNotPassed unless every case passed, and there was one.

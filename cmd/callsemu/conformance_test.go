@@ -93,7 +93,8 @@ func conformanceTimesOut(t *testing.T, binary string) {
 	defer server.Close()
 	defer close(asked)
 	got := runToEnd(t, binary, nil, "conformance", "--base-url="+server.URL, "--app-id=app", "--app-secret=the-secret", "--run=^auth/secret$", "--timeout=1s")
-	if got.status != 1 || lastLine(got.stdout) != "0 passed, 0 failed" || !strings.Contains(got.stdout, "not finished when the run was ended: 1\n  auth/secret") {
+	if got.status != 1 || lastLine(got.stdout) != "0 passed, 0 failed" || !strings.Contains(got.stdout, "not finished when the run was ended: 1\n  auth/secret") ||
+		!strings.Contains(got.stderr, "the run was ended by --timeout 1s, before all cases were finished") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -111,8 +112,8 @@ func conformanceIsInterrupted(t *testing.T, binary string) {
 	page := filepath.Join(t.TempDir(), "r.html")
 	cmd := exec.CommandContext(t.Context(), binary, "conformance", "--base-url="+server.URL, "--app-id=app", "--app-secret=the-secret", "--run=^auth/secret$", "--report="+page)
 	cmd.Env = environment(t, nil)
-	var stdout strings.Builder
-	cmd.Stdout = &stdout
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,8 @@ func conformanceIsInterrupted(t *testing.T, binary string) {
 		t.Error(err)
 	}
 	_ = cmd.Wait()
-	if cmd.ProcessState.ExitCode() != 1 || lastLine(stdout.String()) != "0 passed, 0 failed" || !strings.Contains(fileText(t, page), "The run was ended before this case was over") {
+	if cmd.ProcessState.ExitCode() != 1 || lastLine(stdout.String()) != "0 passed, 0 failed" || !strings.Contains(fileText(t, page), "The run was ended before this case was over") ||
+		!strings.Contains(stderr.String(), "the run was interrupted before all cases were finished\n") {
 		t.Errorf("status %d: %s", cmd.ProcessState.ExitCode(), stdout.String())
 	}
 }

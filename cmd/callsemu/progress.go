@@ -9,31 +9,42 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/callsemu/callsemu/conformance"
 )
 
 // progress tells a person how far a suite is: on a terminal in one line that changes, elsewhere in a line for each case.
 type progress struct {
-	w        io.Writer
-	terminal bool
-	failed   int
-	begun    int      // cases
-	running  []string // ids, in the order in which they began
-	width    int      // of the line that stands there
+	w       io.Writer
+	columns func() int // of the terminal; nil where lines stay
+	failed  int
+	begun   int      // cases
+	running []string // ids, in the order in which they began
+	ending  bool     // it has been said that the run is
+	width   int      // of the line that stands there
 }
 
 func progressTo(w io.Writer) *progress {
 	p := &progress{w: w}
-	if file, is := w.(*os.File); is {
-		info, err := file.Stat()
-		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	if file, is := w.(*os.File); is && term.IsTerminal(int(file.Fd())) {
+		p.columns = func() int {
+			columns, _, err := term.GetSize(int(file.Fd())) // anew each time, since windows are resized
+			if err != nil || columns < 1 {
+				return usualColumns
+			}
+			return columns
+		}
 	}
 	return p
 }
 
+// usualColumns are those of a terminal that does not tell.
+const usualColumns = 80
+
 // announce says what is going to happen, and what will take long.
 func (p *progress) announce(suite conformance.Suite) {
-	total, alone, longest, changes := 0, 0, time.Duration(0), changed{}
+	total, alone, longest, changes, needs := 0, 0, time.Duration(0), changed{}, []conformance.Need{}
 	var waiting []string
 	for _, planned := range suite.Plan() {
 		if planned.Lacks != nil {
@@ -41,6 +52,7 @@ func (p *progress) announce(suite conformance.Suite) {
 		}
 		total++
 		changes.note(planned)
+		needs = append(needs, planned.Case.Needs...)
 		if planned.Lane == conformance.Alone {
 			alone++
 		}
@@ -61,10 +73,31 @@ func (p *progress) announce(suite conformance.Suite) {
 			p.line(text)
 		}
 	}
+	if !suite.Target.Emulator {
+		for _, text := range leaves(suite.Target, needs) {
+			p.line(text)
+		}
+		p.line(fmt.Sprintf("it calls as slowly as a guest should, and takes about %s", max(longest, time.Duration(total)*guestTime).Round(10*time.Second)))
+	}
 	if len(waiting) > 0 {
 		p.line(fmt.Sprintf("its timeouts are waited for in real time, up to %s each, beside the others, in %s: %s",
 			longest, conformance.Counted(len(waiting), "case"), strings.Join(waiting, ", ")))
 	}
+}
+
+// guestTime is what a case adds to a run at the service: some 14 calls, of which there are 25 a second.
+const guestTime = 600 * time.Millisecond
+
+// leaves says what cases with these needs make at a service that somebody pays for, and what becomes of it.
+func leaves(at conformance.Target, needs []conformance.Need) []string {
+	lines := []string{fmt.Sprintf("it makes sessions of app %s and sends some media through them; each case closes what it made", at.AppID)}
+	if slices.Contains(needs, conformance.TURN) {
+		lines = append(lines, fmt.Sprintf("it issues credentials of TURN key %s, and revokes them", at.TURNKeyID))
+	}
+	if slices.Contains(needs, conformance.AccountAPI) {
+		lines = append(lines, fmt.Sprintf("it makes apps and TURN keys in account %s, and deletes them; it touches no others", at.AccountID))
+	}
+	return lines
 }
 
 // changed is what a run changes of an emulator that others may use at the same time.
@@ -101,13 +134,17 @@ func (p *progress) event(e conformance.Event) {
 	}
 	p.running = slices.DeleteFunc(p.running, func(id string) bool { return id == e.Case.ID })
 	good := e.Status == conformance.Passed || e.Status == conformance.Observed
-	if !good {
+	if e.Status == conformance.Failed {
 		p.failed++
 	}
-	if !p.terminal || !good {
+	if e.Status == conformance.Unfinished && !p.ending {
+		p.ending = true
+		p.line("the run is being ended: its cases close what they made, and a second Ctrl-C would not let them")
+	}
+	if p.columns == nil || !good {
 		p.line(fmt.Sprintf("%-7s %s (%s)", e.Status, e.Case.ID, e.Result.Elapsed.Round(time.Millisecond)))
 	}
-	if p.terminal {
+	if p.columns != nil {
 		p.counter(e)
 	}
 }
@@ -117,26 +154,25 @@ func (p *progress) begins(e conformance.Event) {
 	p.begun++
 	p.running = append(p.running, e.Case.ID)
 	switch {
-	case p.terminal:
+	case p.columns != nil:
 		p.counter(e)
 	case e.Waits > 0:
 		p.line(fmt.Sprintf("waits   %s, up to %s", e.Case.ID, e.Waits))
 	}
-	if !p.terminal && p.begun == e.Total && e.Done > 0 {
+	if p.columns == nil && p.begun == e.Total && e.Done > 0 {
 		p.line(fmt.Sprintf("%d of %d have ended, still running: %s", e.Done, e.Total, strings.Join(p.running, ", ")))
 	}
 }
 
-// progressColumns is what the narrowest usual terminal shows in one line: one that wraps cannot be replaced.
-const progressColumns = 79
-
-// counter replaces the line that changes. It names what runs, the longest first, as far as there is room: that is what is waited for.
+// counter replaces the line that changes. It names what runs, the longest first, as far as there is room: that is what is waited for. A
+// line that wraps could not be replaced, and some terminals wrap one that is full.
 func (p *progress) counter(e conformance.Event) {
 	const rest = ", ..."
+	most := p.columns() - 1
 	text := fmt.Sprintf("%d of %d, %d failed; %d running", e.Done, e.Total, p.failed, len(p.running))
 	before := ": "
 	for i, id := range p.running {
-		room := progressColumns - len(text) - len(before)
+		room := most - len(text) - len(before)
 		if i < len(p.running)-1 {
 			room -= len(rest)
 		}
@@ -148,7 +184,8 @@ func (p *progress) counter(e conformance.Event) {
 		}
 		text, before = text+before+id, ", "
 	}
-	_, _ = fmt.Fprintf(p.w, "\r%-*s", p.width, text)
+	text = text[:min(len(text), max(most, 0))]
+	_, _ = fmt.Fprintf(p.w, "\r%-*s", min(p.width, most), text)
 	p.width = len(text)
 }
 

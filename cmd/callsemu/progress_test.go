@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +16,8 @@ import (
 func TestProgressNamesWhatRuns(t *testing.T) {
 	long := strings.Repeat("l", 50)
 	var b bytes.Buffer
-	on := &progress{w: &b, terminal: true}
+	on := &progress{w: &b, columns: func() int { return 80 }}
+	narrow := &progress{w: &b, columns: func() int { return 26 }}
 	elsewhere := &progress{w: &b}
 	event := func(id string, status conformance.Status, done int) (e conformance.Event) {
 		e.Case.ID, e.Status, e.Done, e.Total = id, status, done, 4
@@ -36,13 +38,58 @@ func TestProgressNamesWhatRuns(t *testing.T) {
 		b.Reset()
 		on.event(step.event)
 		lines := strings.Split(b.String(), "\r")
-		if got := lines[len(lines)-1]; strings.TrimRight(got, " ") != step.line || len(got) > progressColumns {
+		if got := lines[len(lines)-1]; strings.TrimRight(got, " ") != step.line || len(got) > 79 {
 			t.Errorf("%s %s: %q stands there, want %q", step.event.Case.ID, step.event.Status, got, step.line)
+		}
+		b.Reset()
+		narrow.event(step.event)
+		for _, line := range strings.Split(b.String(), "\r") {
+			if len(line) > 25 && !strings.Contains(line, "\n") {
+				t.Errorf("%s %s: %q wraps in 26 columns", step.event.Case.ID, step.event.Status, line)
+			}
 		}
 		b.Reset()
 		if elsewhere.event(step.event); b.String() != step.elsewhere {
 			t.Errorf("%s %s: %q is written, want %q", step.event.Case.ID, step.event.Status, b.String(), step.elsewhere)
 		}
+	}
+}
+
+// TestProgressSaysThatARunIsBeingEnded: once, and what was not finished has not failed.
+func TestProgressSaysThatARunIsBeingEnded(t *testing.T) {
+	var b bytes.Buffer
+	on := &progress{w: &b, columns: func() int { return 80 }}
+	for _, id := range []string{"a/1", "a/2"} {
+		e := conformance.Event{Total: 2}
+		e.Case.ID, e.Status = id, conformance.Unfinished
+		on.event(e)
+	}
+	if text := b.String(); strings.Count(text, "a second Ctrl-C would not let them\n") != 1 || !strings.HasSuffix(text, "\r0 of 2, 0 failed; 0 running") {
+		t.Errorf("written is %q", text)
+	}
+}
+
+// TestARunSaysWhatItMakesAtAService: who pays for it is to know before it begins.
+func TestARunSaysWhatItMakesAtAService(t *testing.T) {
+	target := conformance.Target{AppID: "the-app", TURNKeyID: "the-key", AccountID: "the-account", Has: []conformance.Need{conformance.TURN, conformance.AccountAPI}}
+	all := []string{"sessions of app the-app", "credentials of TURN key the-key, and revokes them", "keys in account the-account, and deletes them", "takes about 5m10s\n", "takes about 10s\n"}
+	for pattern, want := range map[string][]string{
+		".":                                 {all[0], all[1], all[2], all[3]},
+		"^(session|push)/":                  {all[0], all[4]},
+		"^(session/|turn/list|turn/revoke)": {all[0], all[1], all[4]},
+	} {
+		var b bytes.Buffer
+		progressTo(&b).announce(conformance.Suite{Target: target, Pattern: regexp.MustCompile(pattern)})
+		for _, text := range all {
+			if strings.Contains(b.String(), text) != slices.Contains(want, text) {
+				t.Errorf("%s: %q is said: %t, in\n%s", pattern, text, !slices.Contains(want, text), b.String())
+			}
+		}
+	}
+	var b bytes.Buffer
+	progressTo(&b).announce(conformance.Suite{Target: conformance.Target{Emulator: true, AppID: "the-app"}})
+	if strings.Contains(b.String(), "the-app") || strings.Contains(b.String(), "takes about") {
+		t.Errorf("of an emulator it says %s", b.String())
 	}
 }
 
