@@ -11,7 +11,16 @@ import (
 // cause is what the failures of several cases have in common: their words and error code, without calls, ids and times.
 type cause struct {
 	What  string
+	Calls []string // that the failures name, each once, without ids
 	Cases []string // ids
+}
+
+// At is the call, if all are about one.
+func (c cause) At() string {
+	if len(c.Calls) != 1 || c.Calls[0] == "" {
+		return ""
+	}
+	return ", at " + c.Calls[0]
 }
 
 // A cause is named from fewCases on, and no more than mostCauses are.
@@ -28,6 +37,9 @@ func causes(r conformance.Report) []cause {
 			if !known {
 				i = len(list)
 				index[what], list = i, append(list, cause{What: what})
+			}
+			if at := calledIn(failure); !slices.Contains(list[i].Calls, at) {
+				list[i].Calls = append(list[i].Calls, at)
 			}
 			if !slices.Contains(list[i].Cases, o.Case.ID) {
 				list[i].Cases = append(list[i].Cases, o.Case.ID)
@@ -48,6 +60,14 @@ var (
 
 // errorCode is one in a body: two answers of one status with different codes have different causes.
 var errorCode = regexp.MustCompile(`"errorCode"\s*:\s*"([^"]+)"`)
+
+// ofCall is the call at the beginning of a failure.
+var ofCall = regexp.MustCompile(`^[A-Z]{3,7} /[^ ?:]*`)
+
+// calledIn is that call without ids, "" if there is none.
+func calledIn(failure string) string {
+	return ofValues.ReplaceAllString(ofCall.FindString(failure), "...")
+}
 
 // unnamed is the first line of a failure without these, with the error code in the place of the body.
 func unnamed(failure string) string {

@@ -90,6 +90,11 @@ func junitOf(o conformance.Outcome) junitCase {
 	case conformance.Failed:
 		c.Failure = &junitText{Message: fmt.Sprintf("%s [contract %s, %s]", o.Case.Sentence, o.Case.Section, o.Case.Mark),
 			Text: strings.Join(o.Result.Failures, "\n")}
+		for _, failure := range different(o.Result) {
+			for _, why := range failure.Explained {
+				c.Failure.Text += "\nexplained: " + why
+			}
+		}
 		c.Log = strings.Join(o.Result.Log(), "\n")
 	case conformance.NotApplicable:
 		c.Skipped = &junitText{Message: lacks(o)}

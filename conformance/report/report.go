@@ -122,21 +122,47 @@ func brief(failure string) string {
 	return strings.ToValidUTF8(failure[:most], "") + " ..."
 }
 
-// different are the failures in brief, with how often each came.
-func different(failures []string) (list []string) {
+// told is a failure in brief, with how often it came, and how the target explains the answer that it is about.
+type told struct {
+	Text      string
+	Explained []string
+}
+
+// different are the failures of a case, each once.
+func different(r conformance.Result) (list []told) {
 	var times []int
-	for _, failure := range failures {
+	for _, failure := range r.Failures {
 		text := brief(failure)
-		i := slices.Index(list, text)
+		i := slices.IndexFunc(list, func(t told) bool { return t.Text == text })
 		if i < 0 {
-			i, list, times = len(list), append(list, text), append(times, 0)
+			i, list, times = len(list), append(list, told{text, explained(r, failure)}), append(times, 0)
 		}
 		times[i]++
 	}
 	for i, n := range times {
 		if n > 1 {
-			list[i] += fmt.Sprintf(" (%d times)", n)
+			list[i].Text += fmt.Sprintf(" (%d times)", n)
 		}
 	}
 	return list
+}
+
+// explained are the explanations of the answer before a failure, if that is about the call: METHOD /path: what was wrong.
+func explained(r conformance.Result, failure string) []string {
+	var last *conformance.Exchange
+	for _, s := range r.Steps {
+		if s.Exchange != nil {
+			last = s.Exchange
+		}
+		if s.Failure != failure || last == nil {
+			continue
+		}
+		call, _, _ := strings.Cut(failure, ": ")
+		method, path, _ := strings.Cut(call, " ")
+		if url, _, _ := strings.Cut(last.URL, "?"); method == last.Method && path != "" && strings.HasSuffix(url, path) {
+			return last.Response.Header.Values("X-Emu-Explain")
+		}
+		return nil
+	}
+	return nil
 }

@@ -78,7 +78,7 @@ func TestOneCauseInManyCasesStandsFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "\n\nfailed alike in several cases:\n  the answer does not fit openapi.yaml: body: property \"extra\" is unsupported: 4 cases\n" +
-		"  status 500, want 200: 3 cases\n  no packet within ...: 3 cases\n  status 406, want 200: invalid_params: 3 cases\n\n"
+		"  status 500, want 200: 3 cases\n  no packet within ...: 3 cases\n  status 406, want 200: invalid_params, at PUT /x: 3 cases\n\n"
 	if before, _, _ := strings.Cut(text.String(), "area "); !strings.Contains(before+"\n", want) {
 		t.Errorf("no %s at the top of\n%s", want, text.String())
 	}
@@ -91,6 +91,52 @@ func TestOneCauseInManyCasesStandsFirst(t *testing.T) {
 	text.Reset()
 	if err := report.Text(&text, sample()); err != nil || strings.Contains(text.String(), "alike") {
 		t.Errorf("one failure is common: %v\n%s", err, text.String())
+	}
+}
+
+// TestAFailureHasTheExplanationOfItsAnswer: what the emulator says of a refusal stands beside the failure, and beside no failure about
+// something else.
+func TestAFailureHasTheExplanationOfItsAnswer(t *testing.T) {
+	refused := &conformance.Exchange{Method: "PUT", URL: "/v1/apps/a/sessions/s/tracks/close?x=1", Status: 410,
+		Response: conformance.Message{Header: http.Header{"X-Emu-Explain": {"FLT-1: by rule fault-1"}}}}
+	list := []string{"PUT /sessions/s/tracks/close: status 410, want 200", "PUT /sessions/s: status 1", "GET /sessions/s/tracks/close: status 1", "no packet within 5s"}
+	result := conformance.Result{Failures: list, Steps: []conformance.Step{{Exchange: refused}}}
+	for _, failure := range list {
+		result.Steps = append(result.Steps, conformance.Step{Failure: failure})
+	}
+	failed := conformance.Outcome{Status: conformance.Failed, Result: result}
+	failed.Case.ID = "close/x"
+	for name, want := range map[string]string{
+		"text":   "    - " + list[0] + "\n      explained: FLT-1: by rule fault-1\n    - " + list[1] + "\n    - " + list[2] + "\n    - " + list[3] + "\n",
+		"r.html": `want 200</pre><p class="explained">Explained: FLT-1: by rule fault-1</p><pre class="why">` + list[1] + "</pre><pre",
+		"r.xml":  list[3] + "&#xA;explained: FLT-1: by rule fault-1</failure>",
+	} {
+		write := report.Text
+		if name != "text" {
+			write, _ = report.ForFile(name)
+		}
+		var b strings.Builder
+		if err := write(&b, conformance.Report{Outcomes: []conformance.Outcome{failed}}); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("%s: %v, no %s in\n%s", name, err, want, b.String())
+		}
+	}
+}
+
+// TestWhatFailedIsWhatATerminalShowsInTheEnd: hundreds of cases that were left out or observed stand before it.
+func TestWhatFailedIsWhatATerminalShowsInTheEnd(t *testing.T) {
+	r := sample()
+	r.Outcomes = append(r.Outcomes, observing(1).Outcomes[0])
+	var b strings.Builder
+	if err := report.Text(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	at := -1
+	for _, heading := range []string{"\nnot applicable to", "\n1 observed:", "\nnot finished when", "\nfailed:\n", "\n1 passed, 1 failed\n"} {
+		if i := strings.Index(b.String(), heading); i < at || i < 0 {
+			t.Errorf("%q stands at %d, after %d, in\n%s", heading, i, at, b.String())
+		} else {
+			at = i
+		}
 	}
 }
 

@@ -10,15 +10,16 @@ import (
 	"github.com/callsemu/callsemu/conformance"
 )
 
-// Text writes the summary: what failed alike in several cases, a table by area, what was left out and why, what was observed, what failed and why, and as the last line
-// "N passed, M failed". What was observed counts in neither.
+// Text writes the summary: what failed alike in several cases, a table by area, what was left out and why, what was observed, what was not
+// finished, what failed and why, which so is what a terminal shows in the end, and as the last line "N passed, M failed". What was
+// observed counts in neither.
 func Text(w io.Writer, r conformance.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s\n\n", target(r), r.Elapsed.Round(time.Second))
 	if common := causes(r); len(common) > 0 {
 		fmt.Fprint(&b, "failed alike in several cases:\n")
 		for _, c := range common {
-			fmt.Fprintf(&b, "  %s: %d cases\n", c.What, len(c.Cases))
+			fmt.Fprintf(&b, "  %s%s: %d cases\n", c.What, c.At(), len(c.Cases))
 		}
 		fmt.Fprintln(&b)
 	}
@@ -36,6 +37,9 @@ func Text(w io.Writer, r conformance.Report) error {
 			fmt.Fprintf(&b, "  %d: %s\n     %s\n", len(l.Cases), l.Why, strings.Join(l.Cases, ", "))
 		}
 	}
+	if seen := with(r, conformance.Observed); len(seen) > 0 {
+		observed(&b, seen)
+	}
 	if cut := with(r, conformance.Unfinished); len(cut) > 0 {
 		fmt.Fprintf(&b, "\nnot finished when the run was ended: %d\n", len(cut))
 		for _, o := range cut {
@@ -46,13 +50,13 @@ func Text(w io.Writer, r conformance.Report) error {
 		fmt.Fprint(&b, "\nfailed:\n")
 		for _, o := range failed {
 			fmt.Fprintf(&b, "  %s: %s [contract %s, %s: %s]\n", o.Case.ID, o.Case.Sentence, o.Case.Section, o.Case.Mark, meaning(o.Case.Mark))
-			for _, failure := range different(o.Result.Failures) {
-				fmt.Fprintf(&b, "    - %s\n", strings.ReplaceAll(failure, "\n", "\n      "))
+			for _, failure := range different(o.Result) {
+				fmt.Fprintf(&b, "    - %s\n", strings.ReplaceAll(failure.Text, "\n", "\n      "))
+				for _, why := range failure.Explained {
+					fmt.Fprintf(&b, "      explained: %s\n", why)
+				}
 			}
 		}
-	}
-	if seen := with(r, conformance.Observed); len(seen) > 0 {
-		observed(&b, seen)
 	}
 	fmt.Fprintf(&b, "\n%d passed, %d failed\n", r.Count(conformance.Passed), r.Count(conformance.Failed))
 	_, err := io.WriteString(w, b.String())
