@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -29,3 +30,9 @@ func AsksForSession(body any, want int, row string) func(context.Context, *T) {
 
 // Inside is inside of the UDP address that has this IP.
 func Inside(ip string) bool { return inside(&net.UDPAddr{IP: net.ParseIP(ip)}) }
+
+// ShownItems is how a failure shows an item of tracks, one that was sent, and a data channel.
+func ShownItems() string {
+	id := 7
+	return fmt.Sprintf("%+v %+v %+v", []answerItem{{Mid: "0", Status: "active"}}, trackItem{Location: "remote", Simulcast: prefer("h")}, channelRow{ID: &id})
+}

@@ -146,3 +146,11 @@ func TestTheFormOfAnUnknownPathIsTheServicesOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestFailuresShowItemsAsTheyWereSent: in the API's words, without fields that are not there, and numbers instead of where they lie.
+func TestFailuresShowItemsAsTheyWereSent(t *testing.T) {
+	want := `[{"mid":"0","status":"active"}] {"location":"remote","simulcast":{"preferredRid":"h"}} {"id":7}`
+	if got := conformance.ShownItems(); got != want {
+		t.Errorf("shown is %s", got)
+	}
+}

@@ -168,15 +168,29 @@ func channelIDs(ids ...int) []channelRow {
 }
 
 type answerItem struct {
-	Location         string `json:"location"`
-	Mid              string `json:"mid"`
-	SessionID        string `json:"sessionId"`
-	TrackName        string `json:"trackName"`
-	Status           string `json:"status"`
-	Kind             string `json:"kind"`
-	AdapterID        string `json:"adapterId"`
-	Endpoint         string `json:"endpoint"`
-	BytesProcessed   *int64 `json:"bytesProcessed"`
-	ErrorCode        string `json:"errorCode"`
-	ErrorDescription string `json:"errorDescription"`
+	Location         string `json:"location,omitempty"`
+	Mid              string `json:"mid,omitempty"`
+	SessionID        string `json:"sessionId,omitempty"`
+	TrackName        string `json:"trackName,omitempty"`
+	Status           string `json:"status,omitempty"`
+	Kind             string `json:"kind,omitempty"`
+	AdapterID        string `json:"adapterId,omitempty"`
+	Endpoint         string `json:"endpoint,omitempty"`
+	BytesProcessed   *int64 `json:"bytesProcessed,omitempty"`
+	ErrorCode        string `json:"errorCode,omitempty"`
+	ErrorDescription string `json:"errorDescription,omitempty"`
+}
+
+// Failures show items as they stand in a body.
+
+func (i trackItem) String() string  { return inJSON(i) }
+func (i answerItem) String() string { return inJSON(i) }
+func (r channelRow) String() string { return inJSON(r) }
+
+func inJSON(item any) string {
+	text, err := json.Marshal(item)
+	if err != nil {
+		return err.Error() // not so: they hold strings, numbers and truths
+	}
+	return string(text)
 }

@@ -55,7 +55,7 @@ func causes(r conformance.Report) []cause {
 var (
 	ofCalls  = regexp.MustCompile(`(?:answer \d+ to )?\b[A-Z]{3,7} /\S*?(?:: | |$)`)
 	ofValues = regexp.MustCompile(`\b(?:[0-9a-f-]{8,}|\d{4,}|\d+(?:\.\d+)?(?:ns|µs|ms|s|m\d+s))\b`)
-	ofBodies = regexp.MustCompile(`(?:: )?[{\[]".*`)
+	ofBodies = regexp.MustCompile(`(?:: )?\[?[{\[]".*`)
 )
 
 // errorCode is one in a body: two answers of one status with different codes have different causes.

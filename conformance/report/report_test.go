@@ -71,14 +71,16 @@ func TestOneCauseInManyCasesStandsFirst(t *testing.T) {
 		failed("a/5", "twice"),
 		failed("a/6", refused("invalid_params"), refused("signaling_state_not_stable")),
 		failed("a/7", refused("invalid_params"), refused("signaling_state_not_stable")),
-		failed("a/8", refused("invalid_params")),
+		failed("a/8", refused("invalid_params"), `GET lists [{"mid":"0"} {"mid":"1"}]`),
+		failed("a/9", `GET lists [{"mid":"8"}]`),
+		failed("a/10", `GET lists [{"mid":"9"}]`),
 	}}
 	var text, page strings.Builder
 	if err := report.Text(&text, r); err != nil {
 		t.Fatal(err)
 	}
 	want := "\n\nfailed alike in several cases:\n  the answer does not fit openapi.yaml: body: property \"extra\" is unsupported: 4 cases\n" +
-		"  status 500, want 200: 3 cases\n  no packet within ...: 3 cases\n  status 406, want 200: invalid_params, at PUT /x: 3 cases\n\n"
+		"  status 500, want 200: 3 cases\n  no packet within ...: 3 cases\n  status 406, want 200: invalid_params, at PUT /x: 3 cases\n  GET lists: 3 cases\n\n"
 	if before, _, _ := strings.Cut(text.String(), "area "); !strings.Contains(before+"\n", want) {
 		t.Errorf("no %s at the top of\n%s", want, text.String())
 	}
