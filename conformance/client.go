@@ -262,7 +262,7 @@ func (x *exchange) want(status int) *exchange {
 func (x *exchange) row(id string) Row {
 	row, known := rowByID(id)
 	if !known {
-		x.t.Fatalf("no catalogue row %q", id)
+		x.t.Fatalf("the case checks for the error %q, which is no row of conformance/catalogue.go", id)
 	}
 	x.t.checked[id] = true
 	return row

@@ -541,7 +541,7 @@ func TestCasesAreWellFormed(t *testing.T) {
 		}
 		for _, code := range c.Codes {
 			if !rows[code] {
-				t.Errorf("case %q names the unknown row %q", c.ID, code)
+				t.Errorf("case %q names the error %q, which is no row of conformance/catalogue.go", c.ID, code)
 			}
 		}
 		ids[c.ID] = true
@@ -557,7 +557,7 @@ func TestEveryRowHasACase(t *testing.T) {
 	}
 	for _, row := range conformance.Rows() {
 		if !covered[row.ID] {
-			t.Errorf("no case provokes %s", row.ID)
+			t.Errorf("no case provokes %s: none has it among its Codes", row.ID)
 		}
 	}
 }
@@ -594,7 +594,7 @@ func TestEveryCodeOfTheSchemaHasARow(t *testing.T) {
 			t.Errorf("clients do not accept the code of %q", demand)
 		}
 		if item := !whole && !account; !known[status+" "+code] && !known[open(status, account)] && (!item || !known[code]) {
-			t.Errorf("no row of the suite has the code of %q", demand)
+			t.Errorf("no row of conformance/catalogue.go has the code of %q", demand)
 		}
 	}
 	if len(listed) < 25 {

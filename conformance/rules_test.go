@@ -74,6 +74,52 @@ func firstWords(text string) string {
 	return strings.Join(words[:min(len(words), 7)], " ")
 }
 
+// codeCell is a code in the first cell of a row of contract 1.2, which has several at times.
+var codeCell = regexp.MustCompile("`([a-z][a-z_]*_[a-z_]*|unauthorized)`")
+
+// TestTheCatalogueIsTheContracts: contract 1.2 and 8 are where somebody looks up a code, so it stands there, and each that stands in 1.2
+// has a row.
+func TestTheCatalogueIsTheContracts(t *testing.T) {
+	text, err := os.ReadFile("../docs/contract.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := func(begin, end string) string {
+		_, rest, _ := strings.Cut(string(text), "\n"+begin+" ")
+		found, _, _ := strings.Cut(rest, "\n"+end+" ")
+		return found
+	}
+	catalogue, account := section("### 1.2", "### 1.3"), section("## 8.", "## 9.")
+	known := map[string]bool{}
+	for _, row := range conformance.Rows() {
+		known[row.Code] = true
+		switch stands := "`" + row.Code + "`"; {
+		case row.Code == "":
+		case strings.HasSuffix(row.ID, " account"):
+			if !regexp.MustCompile(`\b` + row.Code + `\b`).MatchString(account) {
+				t.Errorf("section 8 of docs/contract.md lacks the code of the row %q of conformance/catalogue.go", row.ID)
+			}
+		case !strings.Contains(catalogue, stands):
+			t.Errorf("the table of section 1.2 of docs/contract.md lacks %s, which the row %q of conformance/catalogue.go has", stands, row.ID)
+		}
+	}
+	listed := 0
+	for line := range strings.Lines(catalogue) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 {
+			continue
+		}
+		for _, found := range codeCell.FindAllStringSubmatch(cells[1], -1) {
+			if listed++; !known[found[1]] {
+				t.Errorf("no row of conformance/catalogue.go has the code %q of section 1.2 of docs/contract.md", found[1])
+			}
+		}
+	}
+	if listed < 20 {
+		t.Errorf("only %d codes are found in section 1.2", listed)
+	}
+}
+
 // TestEveryRuleHasACase compares the contract with testdata/rules.tsv, and that with the cases: a rule that the contract gets
 // needs a line there, and the line, or each of its cells, a case that says of itself that it is about the rule's section.
 func TestEveryRuleHasACase(t *testing.T) {
