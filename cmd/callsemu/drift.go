@@ -61,9 +61,14 @@ func writeDrift(w io.Writer, c golden.Comparison, schema *openapi.Document) erro
 	fmt.Fprintf(&b, "the emulator differs from the record in %s, in %s; %s compared, %d not\n", conformance.Counted(len(groups), "way"),
 		conformance.Counted(len(c.Differences), "place"), conformance.Counted(c.Compared, "case"), len(c.Incomparable))
 	for i, g := range groups {
-		fmt.Fprintf(&b, "\n%d. %s\n", i+1, g.What)
-		if g.Call != "" {
-			fmt.Fprintf(&b, "   call:      %s%s\n", g.Call, operation(schema, g.Call))
+		more := ""
+		if n := len(g.Places); n > 1 {
+			more = fmt.Sprintf(" and %d more", n-1)
+		}
+		if g.Call == "" {
+			fmt.Fprintf(&b, "\n%d. %s%s\n", i+1, g.What, more)
+		} else {
+			fmt.Fprintf(&b, "\n%d. %s\n   call:      %s%s%s\n", i+1, g.What, g.Call, operation(schema, g.Call), more)
 		}
 		fmt.Fprintf(&b, "   record:    %s\n   emulator:  %s\n", orNothing(g.Was), orNothing(g.Is))
 		fmt.Fprintf(&b, "   contract:  %s (%s), case %s%s\n", g.Section, g.Mark, g.ID, others(g))

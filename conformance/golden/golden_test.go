@@ -299,3 +299,45 @@ func TestGroupsPutTheHeaviestFirst(t *testing.T) {
 		t.Errorf("got %s\nwant %s", strings.Join(got, ", "), want)
 	}
 }
+
+// TestOneChangeOfAnErrorIsOneGroup: the catalogue decides it for all calls, and whoever reads the drift has one thing to do. What is no
+// error is a difference at each kind of call.
+func TestOneChangeOfAnErrorIsOneGroup(t *testing.T) {
+	report := func(text, size string, refused, taken int) conformance.Report {
+		var r conformance.Report
+		for i, url := range []string{"/v1/a", "/v1/b", "/v1/c"} {
+			calls, sees := conformance.Outcome{Status: conformance.Passed}, conformance.Outcome{Status: conformance.Observed}
+			calls.Case = conformance.Case{ID: fmt.Sprintf("area/%d", i), Mark: conformance.Doc}
+			sees.Case = conformance.Case{ID: fmt.Sprintf("open/%d", i), Mark: conformance.Doc, Observes: true}
+			answer := func(method, url string, status int, body string) conformance.Step {
+				return conformance.Step{Exchange: &conformance.Exchange{Method: method, URL: url, Status: status, Response: conformance.Message{Body: body}}}
+			}
+			calls.Result.Steps = []conformance.Step{
+				answer("POST", url, 401, `{"errorCode":"unauthorized","errorDescription":"`+text+`"}`),
+				answer("PUT", url, 200, `{"tracks":[{"errorCode":"gone","errorDescription":"`+text+`"}]}`),
+				answer("GET", url, refused, `{"errorCode":"session_error","errorDescription":"x"}`),
+				answer("PATCH", url, taken, `{}`),
+			}
+			sees.Result.Observations = []conformance.Observation{{Name: "first: status", Value: fmt.Sprint(refused)}, {Name: "second: status", Value: fmt.Sprint(refused)},
+				{Name: "first: error", Value: "unauthorized " + text}, {Name: "first: size", Value: size}}
+			r.Outcomes = append(r.Outcomes, calls, sees)
+		}
+		return r
+	}
+	c := golden.Compare(golden.Of(report("no", "x", 410, 200)), golden.Of(report("never", "y", 404, 201)), nil)
+	var got []string
+	for _, g := range c.Groups() {
+		got = append(got, fmt.Sprintf("%s: %d times in %d cases at %d places", g.What, g.Times, len(g.Cases), len(g.Places)))
+	}
+	want := []string{
+		"status: 3 times in 3 cases at 3 places",                                                                                     // of the error
+		"status: 1 times in 1 cases at 1 places", "status: 1 times in 1 cases at 1 places", "status: 1 times in 1 cases at 1 places", // of what is none
+		"body field errorDescription: 6 times in 3 cases at 6 places",
+		`observation "first: error": 3 times in 3 cases at 1 places`,
+		`observation "first: status": 2 times in 1 cases at 2 places`, `observation "first: status": 2 times in 1 cases at 2 places`, `observation "first: status": 2 times in 1 cases at 2 places`,
+		`observation "first: size": 1 times in 1 cases at 1 places`, `observation "first: size": 1 times in 1 cases at 1 places`, `observation "first: size": 1 times in 1 cases at 1 places`,
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("the groups are\n%s", strings.Join(got, "\n"))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,6 +62,7 @@ func (c Comparison) NotCompared() (lines []string) {
 type Group struct {
 	Difference          // the first one
 	Cases      []string // ids
+	Places     []string // calls, or names of observations, each once; none for what has neither
 	Times      int
 }
 
@@ -82,6 +84,9 @@ func (c Comparison) Groups() []Group {
 		if !slices.Contains(g.Cases, d.ID) {
 			g.Cases = append(g.Cases, d.ID)
 		}
+		if place := d.place(); place != "" && !slices.Contains(g.Places, place) {
+			g.Places = append(g.Places, place)
+		}
 		if sureness(d) < sureness(g.Difference) {
 			g.Difference = d
 		}
@@ -97,11 +102,30 @@ func (c Comparison) Groups() []Group {
 	return groups
 }
 
-// groupedBy is equal for what is one difference: a line of SDP or a header wherever it comes, anything else at one kind of call, and
-// what has a name of the case's own, such as an observation, in that case.
+// place is where a difference shows.
+func (d Difference) place() string {
+	if d.Kind == Seen {
+		return d.What
+	}
+	return unnumbered(d.Call)
+}
+
+// ofErrors are the differences in an error, which one row of a catalogue decides for all calls: its code, its text, or both with its
+// status; observed it stands under a name.
+var ofErrors = regexp.MustCompile(`(?:^body field (?:.*\.)?(errorCode|errorDescription)|^observation ".*: (error)")$`)
+
+// groupedBy is equal for what is one difference: a line of SDP, a header or an error wherever it comes, anything else at one kind of
+// call, and what has a name of the case's own, such as an observation, in that case; statuses that were observed there are one.
 func (d Difference) groupedBy() string {
 	key := fmt.Sprint(d.Kind, unnumbered(d.Was), "\n", unnumbered(d.Is), "\n")
+	part := ofErrors.FindStringSubmatch(d.What)
 	switch {
+	case part != nil && d.Was != "" && d.Is != "":
+		return key + part[1] + part[2]
+	case d.Kind == Status && strings.Contains(d.Was, " ") && strings.Contains(d.Is, " "): // of an error, with its code and text
+		return key
+	case d.Kind == Seen && strings.HasSuffix(d.What, `: status"`):
+		return key + d.ID
 	case d.Kind == SDP || d.Kind == Seen && strings.HasSuffix(d.What, ", line"):
 		return key
 	case d.Kind == Header:
