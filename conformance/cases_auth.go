@@ -87,7 +87,11 @@ func authScheme(ctx context.Context, t *T) {
 }
 
 func authSecret(ctx context.Context, t *T) {
-	for _, secret := range []string{"wrong", t.target.Secret + "0", t.target.Secret[1:]} {
+	secrets := []string{"wrong", t.target.Secret + "0"}
+	if shorter := t.target.Secret[1:]; shorter != "" {
+		secrets = append(secrets, shorter)
+	}
+	for _, secret := range secrets {
 		t.do(ctx, call{Method: http.MethodPost, Path: "/sessions/new", Secret: secret}).wantError("unauthorized/401")
 	}
 }

@@ -249,6 +249,18 @@ func TestWhatStrictModeRefusesIsLeftOutThere(t *testing.T) {
 	}
 }
 
+// TestASecretMayBeShort: one letter stands in every explanation, and means nothing there.
+func TestASecretMayBeShort(t *testing.T) {
+	target := probed(t, inProcess(t, func(c *emulator.Config) { c.Apps = map[string]string{"app": "b"} }))
+	if target.Secret != "b" {
+		t.Fatalf("the secret is %q", target.Secret)
+	}
+	for _, id := range []string{"auth/secret", "auth/first", "malformed/order", "session/unknown"} {
+		c := caseByID(t, id)
+		wantPassed(t, c, conformance.Run(t.Context(), c, target))
+	}
+}
+
 // TestOnlyDevModeMayOfferMoreAddresses: DEV-5 is the excuse of an emulator that calls itself so, and of nothing else.
 func TestOnlyDevModeMayOfferMoreAddresses(t *testing.T) {
 	in := func(edit func(*emulator.Config)) conformance.Target { return inProcess(t, edit) }
