@@ -261,6 +261,19 @@ func TestASecretMayBeShort(t *testing.T) {
 	}
 }
 
+// TestProbeSaysWhomToTrustForTURN: an emulator that shows its CA to nobody has a certificate all the same.
+func TestProbeSaysWhomToTrustForTURN(t *testing.T) {
+	target := inProcess(t, func(c *emulator.Config) { c.HideEmu = true })
+	if _, err := conformance.Probe(t.Context(), target); err != nil {
+		t.Errorf("with its CA: %v", err)
+	}
+	target.TLSRoots = nil
+	_, err := conformance.Probe(t.Context(), target)
+	if err == nil || !strings.Contains(err.Error(), "TURN server is not trusted (x509: ") || !strings.Contains(err.Error(), "--ca-file") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 // TestOnlyDevModeMayOfferMoreAddresses: DEV-5 is the excuse of an emulator that calls itself so, and of nothing else.
 func TestOnlyDevModeMayOfferMoreAddresses(t *testing.T) {
 	in := func(edit func(*emulator.Config)) conformance.Target { return inProcess(t, edit) }

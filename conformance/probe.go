@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -136,10 +137,14 @@ func unreached(err error) error {
 		return fmt.Errorf("nothing answers there (%w); start an emulator with callsemu, or leave the base URL out for one "+
 			"that is started for the run", dialled)
 	case errors.As(err, &untrusted):
-		return fmt.Errorf("its certificate is not trusted (%w); name its CA with --ca-file, CALLS_CA_FILE: callsemu ca prints that of the "+
-			"emulators on this machine", untrusted.Err)
+		return distrusted("its certificate", untrusted)
 	}
 	return err
+}
+
+func distrusted(certificate string, why *tls.CertificateVerificationError) error {
+	return fmt.Errorf("%s is not trusted (%w); name its CA with --ca-file, CALLS_CA_FILE: callsemu ca prints that of the "+
+		"emulators on this machine", certificate, why.Err)
 }
 
 // emulatorRoots are the CAs of an emulator that shows them, for its TURN over TLS; else the system's.
@@ -221,11 +226,30 @@ func probeTURN(ctx context.Context, target Target) (Target, error) {
 		}
 		revokeProbed(ctx, target, url, body)
 		target.Has = append(target.Has, TURN)
-		if strings.Contains(string(body), `"turns:`) {
+		if turns := turnsURL.FindSubmatch(body); turns != nil {
 			target.Has = append(target.Has, TURNOverTLS)
+			return target, probeTURNOverTLS(ctx, target, string(turns[1]))
 		}
 	}
 	return target, nil
+}
+
+// turnsURL finds the address of a URL of TURN over TLS.
+var turnsURL = regexp.MustCompile(`"turns:([^?"]+)`)
+
+// probeTURNOverTLS asks an emulator that does not show its CA for its certificate. At a service, one that is wrong is for the cases to find.
+func probeTURNOverTLS(ctx context.Context, target Target, addr string) error {
+	if !target.Emulator || target.TLSRoots != nil {
+		return nil
+	}
+	conn, err := (&tls.Dialer{NetDialer: &net.Dialer{Timeout: askTime}}).DialContext(ctx, "tcp", addr)
+	if untrusted := (*tls.CertificateVerificationError)(nil); errors.As(err, &untrusted) {
+		return distrusted("the certificate of its TURN server", untrusted)
+	}
+	if err == nil {
+		_ = conn.Close()
+	}
+	return nil // cases say what else is wrong there
 }
 
 // revokeProbed takes the credential of the answer back. Where that fails it ends by itself in a minute, and the cases about revoke say why.
