@@ -121,8 +121,7 @@ func bidirectionalVideo(ctx context.Context, t *T) {
 	c.pushBoth(ctx, mic(), cam())
 	c.connected(ctx)
 	c.pullInto(ctx, remote(source.ID, "cam").into("#cam"))
-	got, err := c.Peer.Subscriber("1").Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.Packets > 20 && s.KeyFrames > 0 })
-	t.Must(err)
+	got := t.pictures(ctx, c.Peer.Subscriber("1"), func(s sfutest.SubscriberStats) bool { return s.Packets > 20 && s.KeyFrames > 0 })
 	t.checkWhole("what comes back", got)
 	if got.Streams[0] != publishers[0].Stream() {
 		t.Errorf("another track comes back")

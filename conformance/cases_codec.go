@@ -37,10 +37,9 @@ func codecForwarded(codec sfutest.Codec) func(ctx context.Context, t *T) {
 	return func(ctx context.Context, t *T) {
 		pub, publishers := t.publish(ctx, sfutest.Config{}, named{"track", sfutest.Track{Codec: codec}})
 		_, subs := t.subscribe(ctx, sfutest.Config{}, remote(pub.ID, "track"))
-		got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool {
+		got := t.pictures(ctx, subs[0], func(s sfutest.SubscriberStats) bool {
 			return s.Packets >= 30 && (s.KeyFrames > 0 || publishers[0].Kind().String() == "audio")
 		})
-		t.Must(err)
 		t.checkWhole(string(codec), got)
 		if got.Codec != codec || got.Streams[0] != publishers[0].Stream() {
 			t.Errorf("%s arrives as %+v", codec, got)
@@ -55,14 +54,13 @@ func codecSVC(codec sfutest.Codec) func(ctx context.Context, t *T) {
 		b, fromB := t.publish(ctx, sfutest.Config{}, layered)
 		for range 2 {
 			sub, subs := t.subscribe(ctx, sfutest.Config{}, remote(a.ID, "track"))
-			got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.Packets >= 90 && s.KeyFrames > 0 })
-			t.Must(err)
+			got := t.pictures(ctx, subs[0], func(s sfutest.SubscriberStats) bool { return s.Packets >= 90 && s.KeyFrames > 0 })
 			t.checkWhole("from the first", got)
 			if got.Streams[0] != fromA[0].Stream() {
 				t.Errorf("another track comes")
 			}
 			sub.update(ctx, remote(b.ID, "track").into("0"))
-			_, err = subs[0].WaitStream(ctx, fromB[0].Stream())
+			_, err := subs[0].WaitStream(ctx, fromB[0].Stream())
 			t.Must(err)
 			got, err = subs[0].WaitMore(ctx, 90)
 			t.Must(err)

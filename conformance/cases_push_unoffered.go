@@ -96,8 +96,7 @@ func unofferedPush(ctx context.Context, t *T) {
 	c := t.client(ctx, sfutest.Config{})
 	publishers := c.pushUnoffered(ctx, "recvonly", cam())
 	_, subs := t.subscribe(ctx, sfutest.Config{}, remote(c.ID, "cam"))
-	got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.Packets > 20 && s.KeyFrames > 0 })
-	t.Must(err)
+	got := t.pictures(ctx, subs[0], func(s sfutest.SubscriberStats) bool { return s.Packets > 20 && s.KeyFrames > 0 })
 	t.checkWhole("cam", got)
 	if publishers[0].Mid() != "0" || got.Streams[0] != publishers[0].Stream() {
 		t.Errorf("mid %q, %+v", publishers[0].Mid(), got)

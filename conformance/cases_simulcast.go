@@ -141,9 +141,8 @@ func simulcastPreferred(codec sfutest.Codec) func(ctx context.Context, t *T) {
 		for _, rid := range []string{"c", "a", "b"} {
 			_, subs := t.subscribe(ctx, sfutest.Config{}, pub.cam(prefer(rid)))
 			pub.staysOn(ctx, subs[0], rid, 20)
-			got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.KeyFrames > 0 }) // far away it takes its time
-			if err != nil || got.Codec != codec || len(got.Streams) != 1 {
-				t.Errorf("layer %s arrives as %+v (%v)", rid, got, err)
+			if got := t.pictures(ctx, subs[0], keyFrame); got.Codec != codec || len(got.Streams) != 1 {
+				t.Errorf("layer %s arrives as %+v", rid, got)
 			}
 		}
 	}
@@ -153,8 +152,7 @@ func simulcastPlain(ctx context.Context, t *T) {
 	pub := t.publishLayers(ctx, sfutest.VP8, threeLayers()...)
 	for _, choice := range []*simulcast{nil, prefer("")} {
 		_, subs := t.subscribe(ctx, sfutest.Config{}, pub.cam(choice))
-		got, err := subs[0].Wait(ctx, func(s sfutest.SubscriberStats) bool { return s.Packets >= 60 && s.KeyFrames > 0 })
-		t.Must(err)
+		got := t.pictures(ctx, subs[0], func(s sfutest.SubscriberStats) bool { return s.Packets >= 60 && s.KeyFrames > 0 })
 		t.checkSeamless("the layer", got)
 		if len(got.Streams) != 1 {
 			t.Errorf("choice %+v gives %+v", choice, got)

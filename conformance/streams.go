@@ -18,6 +18,29 @@ func (t *T) flows(ctx context.Context, what string, s *sfutest.Subscriber, n uin
 	return got
 }
 
+// pictures ends the case unless the content comes, of which a key frame is a part. On the way to a service that may be lost: each second one
+// is asked for, as decoders do. An emulator has to send it unasked.
+func (t *T) pictures(ctx context.Context, s *sfutest.Subscriber, content func(sfutest.SubscriberStats) bool) sfutest.SubscriberStats {
+	for {
+		patience, cancel := ctx, context.CancelFunc(func() {})
+		if !t.target.Emulator {
+			patience, cancel = context.WithTimeout(ctx, time.Second)
+		}
+		got, err := s.Wait(patience, content)
+		cancel()
+		if err == nil {
+			return got
+		}
+		if patience == ctx || ctx.Err() != nil {
+			t.Fatalf("no key frame with the rest: %v", err)
+		}
+		_ = s.RequestKeyFrame() // there may be no track yet
+	}
+}
+
+// keyFrame waits for the first one.
+func keyFrame(s sfutest.SubscriberStats) bool { return s.KeyFrames > 0 }
+
 // switchTime bounds the wait for another source or layer, which counts against no deadline: contract 3.6 records up to 13 s.
 const switchTime = 20 * time.Second
 
@@ -36,9 +59,10 @@ func (t *T) turnsTo(ctx context.Context, what string, s *sfutest.Subscriber, sou
 }
 
 // mayMiss says whether a stream with so many gaps may be a whole one. An emulator is near. On the way to a service packets get lost,
-// which the suite's peers do not ask for again, and which says nothing of the service: up to one in twenty, and a burst of eight.
+// which the suite's peers do not ask for again, and which says nothing of the service: up to one in twenty, and a burst of eight. Where it
+// is the publisher's key frame, which the service asks for again, all that passed it meanwhile is missing behind it.
 func (t *T) mayMiss(s sfutest.SubscriberStats) bool {
-	return s.Missing == 0 || !t.target.Emulator && s.Missing <= 8+s.Packets/20
+	return s.Missing == 0 || !t.target.Emulator && s.Missing <= 8+s.Packets/20+s.Overtaken
 }
 
 // strays says whether packets came again, or late, which proves nothing on the way to a service.

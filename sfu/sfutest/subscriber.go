@@ -29,6 +29,7 @@ type SubscriberStats struct {
 	Duplicates     uint64 // sequence numbers that came again, by RTX too
 	Repaired       uint64 // packets that came over RTX
 	Missing        uint64 // numbers between the lowest and the highest that have not come
+	Overtaken      uint64 // numbers that the first packets of a source left out at first: a key frame that came late starts behind the rest
 	Padding        uint64 // packets without media, as an SFU sends to probe for bandwidth, on the numbers of the media
 	Late           uint64 // packets that came after one with a higher number
 	KeyFrames      uint64
@@ -86,6 +87,7 @@ type Subscriber struct {
 	levelExt uint8
 	midExt   uint8
 	began    bool
+	opening  int // packets that are still the first ones of their source
 	lowest   uint64
 	highest  uint64
 	seen     map[uint64]struct{} // extended numbers of the last window
@@ -248,10 +250,13 @@ func (s *Subscriber) takeExtensionsLocked(packet *rtp.Packet) {
 	}
 }
 
+// The first packets of a source, and the most that one of them leaves out that counts as overtaken: that is a second of video.
+const openingPackets, mostOvertaken = 3, 100
+
 // takeNumberLocked keeps the books of sequence numbers and says whether this one is new, and the highest so far.
 func (s *Subscriber) takeNumberLocked(seq uint16) (fresh, newest bool) {
 	if !s.began {
-		s.began = true
+		s.began, s.opening = true, openingPackets
 		s.lowest = 1<<32 | uint64(seq)
 		s.highest = s.lowest
 		s.seen[s.highest] = struct{}{}
@@ -267,6 +272,12 @@ func (s *Subscriber) takeNumberLocked(seq uint16) (fresh, newest bool) {
 		s.stats.Late++
 	}
 	newest = number > s.highest
+	if left := number - s.highest - 1; newest && s.opening > 0 {
+		s.opening--
+		if left <= mostOvertaken {
+			s.stats.Overtaken += left
+		}
+	}
 	s.highest, s.lowest = max(s.highest, number), min(s.lowest, number)
 	s.stats.Missing = s.highest - s.lowest + 1 - (s.stats.Packets + s.stats.Padding + 1)
 	return true, newest
@@ -309,6 +320,7 @@ func (s *Subscriber) takeSwitchLocked(packet *rtp.Packet, stamp Stamp) {
 		return
 	}
 	delete(s.offsets, stamp.Stream)
+	s.opening = openingPackets
 	s.stats.Switches = append(s.stats.Switches, Switch{
 		From: last.Stream, To: stamp.Stream, Key: stamp.Key || stamp.Width == 0,
 		Sequence:  int16(packet.SequenceNumber - s.stats.LastSequence),

@@ -24,3 +24,22 @@ func TestPaddingIsNoLoss(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestWhatALateKeyFrameHasOvertakenIsCounted: behind the first packet, and behind that of another source; not what is lost later.
+func TestWhatALateKeyFrameHasOvertakenIsCounted(t *testing.T) {
+	s := &Subscriber{seen: map[uint64]struct{}{}, offsets: map[uint32]offsets{}}
+	take := func(stream uint32, numbers ...uint16) {
+		for _, number := range numbers {
+			stamp := Stamp{Stream: stream, Packet: uint64(number), Sequence: number, Captured: time.Unix(1, 0)}
+			s.take(&rtp.Packet{Header: rtp.Header{SequenceNumber: number, SSRC: 1}, Payload: stamp.appendTo(make([]byte, 100))}, interceptor.Attributes{}, false)
+		}
+	}
+	take(7, 1, 22, 10, 23, 24, 25, 35)
+	if got := s.Stats(); got.Overtaken != 20 || got.Missing != 28 || got.Late != 1 {
+		t.Errorf("at first: %+v", got)
+	}
+	take(8, 36, 40, 41, 400, 410)
+	if got := s.Stats(); got.Overtaken != 23 || len(got.Switches) != 1 {
+		t.Errorf("after a switch: %+v", got)
+	}
+}
