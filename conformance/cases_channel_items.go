@@ -107,8 +107,8 @@ func channelItemsClose(ctx context.Context, t *T) {
 	y := pub.putChannels(ctx, "close", closing(publisher)...).want(http.StatusOK)
 	y.wantChannelFields(0, "id", "location", "dataChannelName")
 	t.closes(ctx, "the publication", publisher)
-	pub.showsChannels(ctx, "local chat inactive")
-	sub.showsChannels(ctx, "remote chat inactive")
+	pub.showsChannels(ctx, listed(publisher, "local chat inactive"))
+	sub.showsChannels(ctx, listed(subscriber, "remote chat inactive"))
 }
 
 func channelItemsIgnored(ctx context.Context, t *T) {

@@ -41,8 +41,8 @@ func publicationClosed(ctx context.Context, t *T) {
 	t.linked(ctx, "chat", publisher, subscriber)
 	pub.putChannels(ctx, "close", closing(publisher)...).want(http.StatusOK)
 	t.closes(ctx, "the publication", publisher)
-	pub.showsChannels(ctx, "local chat inactive")
-	sub.showsChannels(ctx, "remote chat inactive")
+	pub.showsChannels(ctx, listed(publisher, "local chat inactive"))
+	sub.showsChannels(ctx, listed(subscriber, "remote chat inactive"))
 	t.dataClient(ctx).postChannels(ctx, remoteChannel(pub.ID, "chat")).want(http.StatusOK).
 		wantChannelError(0, "not_found_track_error channel")
 	if subscriber.Stats().Closed {
@@ -56,7 +56,7 @@ func publisherGone(ctx context.Context, t *T) {
 	pub, sub, publisher, subscriber := t.pair(ctx)
 	t.linked(ctx, "chat", publisher, subscriber)
 	t.Must(pub.Peer.Close())
-	sub.showsChannels(ctx, "remote chat inactive")
+	sub.showsChannels(ctx, listed(subscriber, "remote chat inactive"))
 	other := t.dataClient(ctx)
 	t.eventually(ctx, "the name is still found", func() bool {
 		row := other.postChannels(ctx, remoteChannel(pub.ID, "chat")).want(http.StatusOK).channel(0)
@@ -69,7 +69,7 @@ func neverReaped(ctx context.Context, t *T) {
 	pub, _, publisher, subscriber := t.pair(ctx)
 	t.linked(ctx, "chat", publisher, subscriber)
 	t.Must(publisher.Close())
-	pub.showsChannels(ctx, "local chat inactive")
+	pub.showsChannels(ctx, listed(publisher, "local chat inactive"))
 	pub.postChannels(ctx, localChannel("chat")).want(http.StatusOK).wantChannelError(0, "repeated_local_track_error channel")
 	pub.putChannels(ctx, "close", closing(publisher)...).want(http.StatusOK)
 	pub.allocate(ctx, localChannel("chat"))
@@ -80,8 +80,8 @@ func noMediaRule(ctx context.Context, t *T) {
 	t.linked(ctx, "before", publisher, subscriber)
 	t.pass(ctx, 31*time.Second)
 	t.pass(ctx, 31*time.Second)
-	pub.showsChannels(ctx, "local chat active")
-	sub.showsChannels(ctx, "remote chat active")
+	pub.showsChannels(ctx, listed(publisher, "local chat active"))
+	sub.showsChannels(ctx, listed(subscriber, "remote chat active"))
 	t.linked(ctx, "after", publisher, subscriber)
 }
 
@@ -99,7 +99,7 @@ func subscriberGone(ctx context.Context, t *T) {
 		messages := publisher.Stats().Messages
 		return len(messages) > 0 && string(messages[len(messages)-1].Data) == "mine now"
 	})
-	pub.showsChannels(ctx, "local chat active")
+	pub.showsChannels(ctx, listed(publisher, "local chat active"))
 }
 
 func channelFlowCases() []Case {

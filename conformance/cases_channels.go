@@ -104,17 +104,20 @@ func channelIDCase(ctx context.Context, t *T) {
 }
 
 func channelsInitializing(ctx context.Context, t *T) {
-	pub, _, _, _ := t.pair(ctx)
-	pub.showsChannels(ctx, "local chat active")
+	pub, _, publisher, _ := t.pair(ctx)
+	pub.showsChannels(ctx, listed(publisher, "local chat active"))
 	c, _ := t.publish(ctx, sfutest.Config{}, mic())
 	inband, err := c.Peer.OpenChannel(sfutest.ChannelOptions{Label: "server-events"})
 	t.Must(err)
 	x := c.establish(ctx, establishBody{DataChannel: serverEvents(), SessionDescription: offerOf(c.offer(ctx))}).want(http.StatusOK)
-	c.postChannels(ctx, remoteChannel(pub.ID, "chat")).want(http.StatusOK)
-	c.showsChannels(ctx, "remote chat initializing")
+	row := c.postChannels(ctx, remoteChannel(pub.ID, "chat")).want(http.StatusOK).channel(0)
+	if row.ID == nil {
+		t.Fatalf("no id: %+v", row)
+	}
+	c.showsChannels(ctx, listedAs(*row.ID, "remote chat initializing"))
 	t.Must(c.Peer.SetAnswer(x.sdp("answer")))
 	t.Must(inband.WaitOpen(ctx))
-	c.showsChannels(ctx, "remote chat active")
+	c.showsChannels(ctx, listedAs(*row.ID, "remote chat active"))
 }
 
 func channelValues(ctx context.Context, t *T) {

@@ -87,7 +87,7 @@ func (t *T) checkURLs(urls []string, order ...string) {
 		address, transport, _ := strings.Cut(rest, "?transport=")
 		kinds[i] = strings.TrimSpace(scheme + " " + transport)
 		port := address[strings.LastIndex(address, ":")+1:]
-		if t.target.Emulator && strings.HasPrefix(port, "53") && port != turnsPort {
+		if t.target.Emulator && strings.HasPrefix(port, "53") && (scheme != "turns" || port != turnsPort) {
 			t.Errorf("clients take %s for one of the port 53, and leave it out", url)
 		}
 	}
@@ -103,7 +103,7 @@ func (t *T) checkURLs(urls []string, order ...string) {
 func credentialsList(ctx context.Context, t *T) {
 	x := t.do(ctx, generate("/generate-ice-servers", credentialsBody{TTL: 86400})).want(http.StatusCreated).wantFields("iceServers")
 	list := x.iceServers()
-	if len(list) != 2 || len(list[0].URLs) == 0 || !strings.HasPrefix(list[0].URLs[0], "stun:") || list[0].Username+list[0].Credential != "" {
+	if len(list) != 2 || len(list[0].URLs) == 0 || t.target.Emulator && len(list[0].URLs) != 1 || !strings.HasPrefix(list[0].URLs[0], "stun:") || list[0].Username+list[0].Credential != "" {
 		t.Fatalf("%s: %+v", x, list)
 	}
 	t.checkCredential(list[1])
@@ -253,5 +253,5 @@ func credentialsRevoke(ctx context.Context, t *T) {
 	if t.target.Emulator {
 		t.revoke(ctx, strings.Repeat("z", 64))
 	}
-	t.eventually(ctx, "a revoked credential is good still", func() bool { return t.unauthorized(s, "udp") == "" })
+	t.soonUnauthorized(ctx, "a revoked credential", s)
 }

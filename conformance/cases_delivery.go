@@ -87,7 +87,7 @@ func deliverFanOut(ctx context.Context, t *T) {
 			t.Errorf("the empty binary message is %q, text %t", m.Data, m.Text)
 		}
 	}
-	a.showsChannels(ctx, "remote chat active")
+	a.showsChannels(ctx, listed(atA, "remote chat active"))
 }
 
 func deliverSizes(ctx context.Context, t *T) {
@@ -191,7 +191,7 @@ func deliverAckLate(ctx context.Context, t *T) {
 	t.linked(ctx, "the subscriber that took its time", publisher, tardy)
 	t.pass(ctx, 11*time.Second)
 	t.closes(ctx, "the silent subscription", gated)
-	silent.showsChannels(ctx, "remote chat inactive")
+	silent.showsChannels(ctx, listed(gated, "remote chat inactive"))
 	t.linked(ctx, "the acknowledged subscriber, afterwards", publisher, acked)
 	t.linked(ctx, "the open subscriber, afterwards", publisher, open)
 	again := silent.allocate(ctx, remoteChannel(pub.ID, "chat"))

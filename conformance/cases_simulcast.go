@@ -141,6 +141,9 @@ func simulcastPreferred(codec sfutest.Codec) func(ctx context.Context, t *T) {
 		for _, rid := range []string{"c", "a", "b"} {
 			_, subs := t.subscribe(ctx, sfutest.Config{}, pub.cam(prefer(rid)))
 			pub.staysOn(ctx, subs[0], rid, 20)
+			if t.target.Emulator && subs[0].Stats().KeyFrames == 0 {
+				t.Errorf("layer %s begins without a key frame", rid)
+			}
 			if got := t.pictures(ctx, subs[0], keyFrame); got.Codec != codec || len(got.Streams) != 1 {
 				t.Errorf("layer %s arrives as %+v", rid, got)
 			}

@@ -135,7 +135,14 @@ func (t *T) closes(ctx context.Context, what string, channel *sfutest.Channel) {
 	}
 }
 
-// channelsOf lists GET as "location name status". Which ids a session gives is the service's own (contract 4.2), 0 and 65535 apart.
+// listed is how channelsOf lists a channel: with the id that the call gave which opened it.
+func listed(channel *sfutest.Channel, what string) string {
+	return listedAs(int(channel.Stats().ID), what)
+}
+
+func listedAs(id int, what string) string { return fmt.Sprintf("%d %s", id, what) }
+
+// channelsOf lists GET as "id location name status". Which ids a session gives is the service's own (contract 4.2), 0 and 65535 apart.
 func (c *client) channelsOf(ctx context.Context) []string {
 	x := c.state(ctx).want(http.StatusOK)
 	var list []string
@@ -144,7 +151,7 @@ func (c *client) channelsOf(ctx context.Context) []string {
 		if row.ID == nil || *row.ID < 1 || *row.ID > 65534 {
 			c.t.Fatalf("%s: no id from 1 to 65534: %s", x, short(x.Raw))
 		}
-		list = append(list, fmt.Sprintf("%s %s %s", row.Location, row.DataChannelName, row.Status))
+		list = append(list, fmt.Sprintf("%d %s %s %s", *row.ID, row.Location, row.DataChannelName, row.Status))
 	}
 	return list
 }

@@ -28,6 +28,11 @@ func AsksForSession(body any, want int, row string) func(context.Context, *T) {
 	}
 }
 
+// ProbeMediaWithin is ProbeMedia with a limit of its own.
+func ProbeMediaWithin(ctx context.Context, target Target, within time.Duration) error {
+	return probeMedia(ctx, target, within)
+}
+
 // Inside is inside of the UDP address that has this IP.
 func Inside(ip string) bool { return inside(&net.UDPAddr{IP: net.ParseIP(ip)}) }
 

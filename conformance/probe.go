@@ -104,13 +104,14 @@ func probeKind(ctx context.Context, target Target) (Target, error) {
 	return target, nil
 }
 
-// sendsHere says whether what is sent at the URL's host to this machine's address can arrive: the address is a public one, or both are inside.
+// sendsHere says whether what is sent at the URL's host to this machine's address can arrive: the address is a public one, or both are
+// inside. It sends nothing itself, and asks for IPv4, which is that of the media (contract 3.1).
 func sendsHere(ctx context.Context, root string) bool {
 	at, err := url.Parse(root)
 	if err != nil {
 		return false
 	}
-	conn, err := (&net.Dialer{Timeout: askTime}).DialContext(ctx, "udp", net.JoinHostPort(at.Hostname(), orElse(at.Port(), "443"))) // sends nothing
+	conn, err := (&net.Dialer{Timeout: askTime}).DialContext(ctx, "udp4", net.JoinHostPort(at.Hostname(), orElse(at.Port(), "443")))
 	if err != nil {
 		return false
 	}

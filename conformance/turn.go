@@ -183,6 +183,21 @@ func (t *T) wantUnauthorized(what string, s iceServer, transport string) {
 	}
 }
 
+// soonUnauthorized is wantUnauthorized for a credential that is over: an emulator has no edges that hear of it later.
+func (t *T) soonUnauthorized(ctx context.Context, what string, s iceServer) {
+	if t.target.Emulator {
+		t.wantUnauthorized(what, s, "udp")
+		return
+	}
+	t.eventually(ctx, what+" does not get 401", func() bool {
+		got := t.unauthorized(s, "udp")
+		if got != "" {
+			t.Logf("%s: %s", what, got)
+		}
+		return got == ""
+	})
+}
+
 // unauthorized is what Allocate gives instead of 401; "" for 401.
 func (t *T) unauthorized(s iceServer, transport string) string {
 	relay, err := t.turnClient(s, transport).Allocate()

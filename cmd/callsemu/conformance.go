@@ -72,7 +72,7 @@ func (c *conformanceCommand) run(ctx context.Context, out streams) (result confo
 	tell := progressTo(out.stderr)
 	tell.announce(suite)
 	if err := conformance.ProbeMedia(ctx, suite.Target); err != nil {
-		tell.line(fmt.Sprintf("%s (--route)", err))
+		tell.line(err.Error())
 	}
 	result = suite.Run(ctx, tell.event)
 	tell.end()

@@ -22,6 +22,7 @@ type progress struct {
 	begun   int      // cases
 	running []string // ids, in the order in which they began
 	ending  bool     // it has been said that the run is
+	tidying string   // what is said with that
 	width   int      // of the line that stands there
 }
 
@@ -74,6 +75,7 @@ func (p *progress) announce(suite conformance.Suite) {
 		}
 	}
 	if !suite.Target.Emulator {
+		p.tidying = ": its cases close what they made, and a second Ctrl-C would not let them"
 		for _, text := range leaves(suite.Target, needs) {
 			p.line(text)
 		}
@@ -139,7 +141,7 @@ func (p *progress) event(e conformance.Event) {
 	}
 	if e.Status == conformance.Unfinished && !p.ending {
 		p.ending = true
-		p.line("the run is being ended: its cases close what they made, and a second Ctrl-C would not let them")
+		p.line("the run is being ended" + p.tidying)
 	}
 	if p.columns == nil || !good {
 		p.line(fmt.Sprintf("%-7s %s (%s)", e.Status, e.Case.ID, e.Result.Elapsed.Round(time.Millisecond)))

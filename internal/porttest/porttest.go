@@ -65,15 +65,16 @@ func reserve() (addr string, end func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	server, err := listener.Accept()
-	if err != nil {
-		_ = client.Close()
-		return "", nil, err
+	for range tries { // strangers may be first
+		var server net.Conn
+		if server, err = listener.Accept(); err != nil {
+			break
+		}
+		if server.RemoteAddr().String() == client.LocalAddr().String() {
+			return listener.Addr().String(), func() { _ = client.Close(); _ = server.Close() }, nil
+		}
+		_ = server.Close()
 	}
-	end = func() { _ = client.Close(); _ = server.Close() }
-	if server.RemoteAddr().String() != client.LocalAddr().String() {
-		end()
-		return "", nil, fmt.Errorf("a stranger connected: %s", server.RemoteAddr())
-	}
-	return listener.Addr().String(), end, nil
+	_ = client.Close()
+	return "", nil, fmt.Errorf("no connection to %s: %w", listener.Addr(), err)
 }

@@ -67,6 +67,9 @@ var breakages = []breakage{
 	{"publishers are not asked for key frames", "sfu/publication.go", "\tif st.keyFrame == nil {\n\t\treturn\n\t}\n\tnow := time.Now()\n\tst.wantKeyFrame(now)", "\tif st.keyFrame == nil || publisher != nil {\n\t\treturn\n\t}\n\tnow := time.Now()\n\tst.wantKeyFrame(now)", "media/late-join"},
 	{"timestamps jump where the source changes", "sfu/subscription.go", "elapsed = uint32(now.Sub(sub.lastSent).Seconds() * float64(st.clock))", "elapsed = 1 << 30", "update/source"},
 	{"a NACK is not answered", "sfu/subscription.go", "st, source, shift, ok := sub.numbers.Trace(seq)\n\t\tif !ok || st.cache == nil {", "st, source, shift, ok := sub.numbers.Trace(seq)\n\t\tif !ok || st.cache != nil {", "repair/nack-rtx"},
+	{"a NACK is passed on to the publisher as it stands", "sfu/subscription.go", "\tfor _, seq := range seqs {\n\t\tst, source, shift, ok := sub.numbers.Trace(seq)\n",
+		"\tfor _, seq := range seqs {\n\t\tst, source, shift, ok := sub.numbers.Trace(seq)\n\t\tif pub := st.section.publication.Load(); ok && pub != nil {\n\t\t\t_ = pub.peer.current.Load().sendRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: st.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{seq})}})\n\t\t}\n",
+		"repair/nack-rtx"},
 
 	// Data channels.
 	{"waitForAck is ignored", "sfu/datachannel.go", "gated: options.WaitForAck}", "gated: false}", "delivery/ack"},
@@ -74,6 +77,7 @@ var breakages = []breakage{
 	{"every subscriber may reply once one may", "sfu/datachannel.go", "case pub.holder.Load() != from:", "case pub.holder.Load() == nil:", "delivery/reply"},
 	{"a message of 65537 bytes is delivered", "sfu/datachannel.go", "\tif len(m.data) > pub.longest {\n", "\tif len(m.data) > pub.longest+1 {\n", "delivery/sizes"},
 	{"ids of data channels count from 2", "sfu/data.go", "own: own, firstID: 1,", "own: own, firstID: 2,", "channels/ids"},
+	{"GET lists channels by other ids", "emulator/session/channels.go", "DataChannelName: c.name, ID: c.id, Status", "DataChannelName: c.name, ID: c.id + 1, Status", "channels/initializing"},
 	{"the client's channel is not acknowledged", "sfu/dcep.go", "_, _ = stream.WriteSCTP([]byte{dcepAck}, sctp.PayloadTypeWebRTCDCEP)", "_ = dcepAck", "establish/answered"},
 
 	// Adapters.

@@ -46,6 +46,7 @@ type SubscriberStats struct {
 	Codec          Codec
 	HasRTX         bool
 	LastSequence   uint16
+	Offset         uint16 // number here - number at the publisher, of the newest packet with a stamp
 	LastTimestamp  uint32
 	LastStamp      Stamp
 	AudioLevel     uint8          // of the last packet, 0 without the extension
@@ -335,6 +336,7 @@ func (s *Subscriber) takeSwitchLocked(packet *rtp.Packet, stamp Stamp) {
 // checkOffsetsLocked compares the packet's numbers with those at the publisher.
 func (s *Subscriber) checkOffsetsLocked(packet *rtp.Packet, stamp Stamp) {
 	now := offsets{packet.SequenceNumber - stamp.Sequence, packet.Timestamp - stamp.Timestamp}
+	s.stats.Offset = now.seq
 	if before, known := s.offsets[stamp.Stream]; known {
 		if now.seq != before.seq {
 			s.stats.SequenceSteps++
