@@ -76,12 +76,7 @@ func (t *T) ask(ctx context.Context, limit time.Duration, c call) (*exchange, er
 	if err != nil {
 		return nil, err
 	}
-	if err := t.turn(request); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	a, err := t.sendNow(request.WithContext(ctx), body)
+	a, err := t.sendWithin(limit, request, body)
 	if err != nil {
 		return nil, err
 	}

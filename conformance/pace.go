@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -16,23 +17,89 @@ import (
 type pace struct {
 	calls   *rate.Limiter // contract 6: 50 a second on each session, so 25 on all of them is safe whatever they are about
 	account *rate.Limiter // Cloudflare's v4 API takes 1200 requests in five minutes
+
+	ofCalls, ofAccount rest
 }
 
 func newPace() *pace { return &pace{calls: rate.NewLimiter(25, 5), account: rate.NewLimiter(3, 3)} }
 
-// wait returns when the request may go.
-func (p *pace) wait(ctx context.Context, request *http.Request) error {
-	switch {
-	case p == nil:
-		return nil
-	case strings.Contains(request.URL.Path, "/client/v4/"):
-		return p.account.Wait(ctx)
+// of is what holds for the request: the limit, the rest, and how long that may be at most, which is a window of the account's limit.
+func (p *pace) of(request *http.Request) (*rate.Limiter, *rest, time.Duration) {
+	if strings.Contains(request.URL.Path, "/client/v4/") {
+		return p.account, &p.ofAccount, 5 * time.Minute
 	}
-	return p.calls.Wait(ctx)
+	return p.calls, &p.ofCalls, time.Minute
 }
 
-// mostQueued is from when on the wait counts nevertheless: a case that polls may do nothing else.
-const mostQueued = 5 * time.Minute
+// wait returns when the request may go.
+func (p *pace) wait(ctx context.Context, request *http.Request) error {
+	if p == nil {
+		return nil
+	}
+	limit, rest, _ := p.of(request)
+	for {
+		if err := rest.wait(ctx); err != nil {
+			return err
+		}
+		if err := limit.Wait(ctx); err != nil || rest.left() <= 0 { // another call's rest may have begun
+			return err
+		}
+	}
+}
+
+// later has all requests like this one rest after a 429 (contract 9.3), as long as Retry-After says, and says whether that can be waited for.
+func (p *pace) later(request *http.Request, after string) bool {
+	d := leastRest
+	if seconds, err := strconv.Atoi(after); err == nil {
+		d = max(d, time.Duration(seconds)*time.Second)
+	}
+	_, rest, most := p.of(request)
+	if d > most {
+		return false
+	}
+	rest.extend(d)
+	return true
+}
+
+// rest is the time in which nothing may go.
+type rest struct {
+	mu    sync.Mutex
+	until time.Time
+}
+
+// extend has the rest last for d from now, if it does not last longer.
+func (r *rest) extend(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if until := time.Now().Add(d); until.After(r.until) {
+		r.until = until
+	}
+}
+
+// left is how long the rest lasts; it is over at 0 and below.
+func (r *rest) left() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Until(r.until)
+}
+
+// wait returns when the rest is over, or with why ctx is.
+func (r *rest) wait(ctx context.Context) error {
+	for left := r.left(); left > 0; left = r.left() {
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// mostQueued is from when on the wait counts nevertheless: a case that polls may do nothing else. It is twice the longest rest, after
+// which a case goes on as before.
+const mostQueued = 10 * time.Minute
 
 // queue waits for the pace, which counts neither against the deadline of the case nor in what a stopwatch shows.
 func (t *T) queue(ctx context.Context, request *http.Request) error {
@@ -49,35 +116,19 @@ func (t *T) queue(ctx context.Context, request *http.Request) error {
 	return nil
 }
 
-// The rests after a 429 (contract 9.3): as long as Retry-After says, where it says so and it is no longer than a case can wait, and how
-// often.
+// leastRest is how long a rest is at least, and mostTries how often one request is sent.
 const (
-	rest      = 2 * time.Second
-	mostRest  = time.Minute
-	mostRests = 5
+	leastRest = 2 * time.Second
+	mostTries = 6
 )
 
-// tooFast says whether a service wants the request later, and rests until then.
+// tooFast says whether a service wants the request later and gets it then. What is not sent again has the others rest nevertheless.
 func (t *T) tooFast(request *http.Request, a answered, try int) bool {
-	if t.target.pace == nil || a.status != http.StatusTooManyRequests || try > mostRests || request.Body != nil && request.GetBody == nil {
+	if t.target.pace == nil || a.status != http.StatusTooManyRequests {
 		return false
 	}
-	wait := rest
-	if seconds, err := strconv.Atoi(a.header.Get("Retry-After")); err == nil {
-		wait = max(wait, time.Duration(seconds)*time.Second)
-	}
-	if wait > mostRest {
-		return false
-	}
-	return t.aside(request.Context(), func(ctx context.Context) error {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		return context.Cause(ctx)
-	}) == nil
+	again := request.Body == nil || request.GetBody != nil
+	return t.target.pace.later(request, a.header.Get("Retry-After")) && again && try < mostTries
 }
 
 // aside waits for what counts against no deadline.

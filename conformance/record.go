@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +18,7 @@ type Step struct {
 	Poll     int  // which poll of the case an exchange is part of, from 1; 0 for none
 	Try      int  // and which try of that
 	Tidy     bool // an exchange that closes what the case has left
+	Retried  bool // an exchange that came too fast for the service (429), so that the request was to be sent again
 }
 
 // Exchange is one HTTP request with its answer.
@@ -51,14 +53,20 @@ type answered struct {
 // send sends a request, which has the body, when the pace lets it, and records the exchange. Where a service says that this is too fast,
 // it does so again.
 func (t *T) send(request *http.Request, body []byte) (answered, error) {
+	return t.sendWithin(0, request, body)
+}
+
+// sendWithin is send for a request that must be answered within the limit, which begins anew whenever it has had its turn. 0 is none.
+func (t *T) sendWithin(limit time.Duration, request *http.Request, body []byte) (answered, error) {
 	for try := 1; ; try++ {
 		if err := t.turn(request); err != nil {
 			return answered{}, err
 		}
-		a, err := t.sendNow(request, body)
+		a, err := t.sendNow(limit, request, body)
 		if err != nil || !t.tooFast(request, a, try) {
 			return a, err
 		}
+		t.steps[len(t.steps)-1].Retried = true
 		if request.GetBody != nil {
 			if request.Body, err = request.GetBody(); err != nil {
 				return a, err
@@ -72,15 +80,20 @@ func (t *T) turn(request *http.Request) error {
 	if err := t.queue(request.Context(), request); err != nil {
 		return err
 	}
-	if goes := t.goes; goes != nil {
+	if goes := t.goes; goes != nil && !t.tidying {
 		t.goes = nil
 		goes()
 	}
 	return nil
 }
 
-// sendNow is send for a request that has had its turn.
-func (t *T) sendNow(request *http.Request, body []byte) (answered, error) {
+// sendNow is sendWithin for a request that has had its turn, once.
+func (t *T) sendNow(limit time.Duration, request *http.Request, body []byte) (answered, error) {
+	if limit > 0 {
+		ctx, cancel := context.WithTimeout(request.Context(), limit)
+		defer cancel()
+		request = request.WithContext(ctx)
+	}
 	begun := time.Now()
 	a, err := t.exchange(request)
 	a.elapsed = time.Since(begun)

@@ -12,12 +12,12 @@ import (
 )
 
 // tidyTime bounds the closing of what one case has left in its sessions, and tidyCall one call of it: on a session that is not connected a
-// close would wait and then be refused, and such a session ends by itself. tidyQueue bounds the wait of one call for the pace, and
-// tidyDelete what follows for an app or a TURN key, which would stay for ever.
+// close would wait and then be refused, and such a session ends by itself. tidyDelete bounds a call for an app or a TURN key, which would
+// stay for ever. The wait for the pace counts in none of them; tidyQueue, more than the longest rest, bounds one call with that.
 const (
 	tidyTime   = 20 * time.Second
 	tidyCall   = 2 * time.Second
-	tidyQueue  = 30 * time.Second
+	tidyQueue  = 6 * time.Minute
 	tidyDelete = 10 * time.Second
 )
 
@@ -114,8 +114,9 @@ func (t *T) tidy(ctx context.Context) {
 		return
 	}
 	t.tidying = true
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
+	ctx, allowed, cancel := allow(context.WithoutCancel(ctx), tidyTime)
 	defer cancel()
+	t.allowed = allowed
 	for _, s := range t.made.sessions {
 		t.closeSession(ctx, s)
 	}
@@ -189,8 +190,10 @@ func (t *T) tidyCall(ctx context.Context, method, url, authorization string, bod
 	return a
 }
 
-// tidyWithin is one request that must be answered within the limit once it has had its turn.
+// tidyWithin is sendWithin for what tidies up, whose wait for its turns is bounded as well.
 func (t *T) tidyWithin(ctx context.Context, limit time.Duration, method, url, authorization string, body any) (answered, error) {
+	ctx, cancel := context.WithTimeout(ctx, tidyQueue)
+	defer cancel()
 	encoded := t.encode(body)
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(encoded))
 	if err != nil {
@@ -200,12 +203,5 @@ func (t *T) tidyWithin(ctx context.Context, limit time.Duration, method, url, au
 	if encoded != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	queue, leave := context.WithTimeout(ctx, tidyQueue)
-	defer leave()
-	if err := t.queue(queue, request); err != nil {
-		return answered{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return t.sendNow(request.WithContext(ctx), encoded)
+	return t.sendWithin(limit, request, encoded)
 }

@@ -113,6 +113,68 @@ func TestNothingIsLeftInAnAccount(t *testing.T) {
 	}
 }
 
+// TestATooFastDeleteIsSentAgain: what tidies up an account may rest as long as anything there.
+func TestATooFastDeleteIsSentAgain(t *testing.T) {
+	schema := loadSchema(t)
+	for after, stays := range map[string]bool{"300": false, "301": true} {
+		t.Run(after, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, deletes := &account{created: http.StatusOK, items: map[string]string{}}, 0 // the case wants 201, and ends
+				service := hurried(after, func(r *http.Request) bool {
+					if r.Method == http.MethodDelete {
+						deletes++
+					}
+					return r.Method == http.MethodDelete && deletes == 1
+				}, a.answer)
+				target := conformance.Paced(conformance.Target{BaseURL: "http://service", AppID: "app", Secret: "the-secret", Schema: schema,
+					AccountID: "mine", AccountToken: "the-token", HTTP: service}, time.Second)
+				result := conformance.Run(t.Context(), caseByID(t, "account/app"), target)
+				failed := strings.Contains(strings.Join(result.Failures, "\n"), "could not delete")
+				if a.made == 0 || failed != stays || len(a.items) > 0 != stays || deletes != map[bool]int{false: 2, true: 1}[stays] {
+					t.Errorf("%d made, %d left after %d deletes: %q", a.made, len(a.items), deletes, result.Failures)
+				}
+			})
+		})
+	}
+}
+
+// TestATooFastCloseIsSentAgain: the rest counts neither in the time of one call nor in that of all which close a session.
+func TestATooFastCloseIsSentAgain(t *testing.T) {
+	schema := loadSchema(t)
+	synctest.Test(t, func(t *testing.T) {
+		asked := map[string]int{}
+		service := hurried("45", func(r *http.Request) bool {
+			if r.Method == http.MethodPost {
+				return false
+			}
+			<-time.After(1500 * time.Millisecond) // of 2 s
+			asked[r.Method]++
+			return asked[r.Method] == 1
+		}, func(r *http.Request) (int, string) {
+			switch r.Method {
+			case http.MethodPost:
+				return http.StatusCreated, `{"sessionId":"0123456789abcdef0123456789abcdef"}`
+			case http.MethodGet:
+				return http.StatusOK, `{"tracks":[{"mid":"0","status":"active"}]}`
+			}
+			return http.StatusOK, `{"tracks":[{"mid":"0"}]}`
+		})
+		target := conformance.Paced(conformance.Target{BaseURL: "http://service", AppID: "app", Secret: "the-secret", Schema: schema, HTTP: service}, time.Nanosecond)
+		c := caseByID(t, "session/new")
+		c.Run = conformance.AsksForSession(nil, http.StatusCreated, "")
+		c.Operations = nil
+		var tidied []string
+		for _, s := range conformance.Run(t.Context(), c, target).Steps {
+			if x := s.Exchange; s.Tidy && x != nil {
+				tidied = append(tidied, fmt.Sprint(x.Method, " ", x.Status, " ", s.Retried))
+			}
+		}
+		if want := []string{"GET 429 true", "GET 200 false", "PUT 429 true", "PUT 200 false"}; !slices.Equal(tidied, want) {
+			t.Errorf("%q closed the session, want %q", tidied, want)
+		}
+	})
+}
+
 // TestNamesInAnAccountTellWhoseTheyAre: each one that any case gives to an app or a TURN key, whatever becomes of the call.
 func TestNamesInAnAccountTellWhoseTheyAre(t *testing.T) {
 	target := probed(t, ofItself(t))
