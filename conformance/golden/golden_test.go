@@ -45,6 +45,12 @@ func run(n int, edit ...func(*conformance.Outcome)) conformance.Report {
 		steps = append(steps, poll(try+1, 425))
 	}
 	steps = append(steps, poll(n+2, 200))
+	tooFast := poll(n+3, 429) // whose turn did not come again
+	tooFast.Retried = true
+	steps = append(steps, tooFast)
+	for range n { // a call that came too fast is what others make of it
+		steps = append(steps, conformance.Step{Exchange: answer(429, `{"errorCode":"hurry","errorDescription":"`+fmt.Sprint(n)+`"}`), Retried: true})
+	}
 	for range n + 1 { // and so is what a repeated call gets in the end
 		steps = append(steps, conformance.Step{Exchange: answer(429, `{"errorCode":"x","errorDescription":"session `+session+`"}`)})
 	}
@@ -87,7 +93,7 @@ func TestTwoRunsOfOneTargetAreOneTranscript(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, first)
 		}
 	}
-	for _, never := range []string{"_emu", "tidied", "abc00", "linked", "frag1", "4000", "Explain"} {
+	for _, never := range []string{"_emu", "tidied", "hurry", "abc00", "linked", "frag1", "4000", "Explain"} {
 		if strings.Contains(first, never) {
 			t.Errorf("%s is in\n%s", never, first)
 		}
