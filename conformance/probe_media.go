@@ -26,9 +26,10 @@ func probeMedia(ctx context.Context, target Target, within time.Duration) error 
 		c.push(ctx, mic())
 		blocked = c.Peer.WaitConnected(ctx)
 	}}, target)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	switch {
-	case ctx.Err() != nil: // the run is over, and says so itself
-		return nil
 	case blocked != nil:
 		return fmt.Errorf("no media gets through to the target: %w; let UDP pass to the candidates in its SDP, or try another --route", blocked)
 	case !result.Passed():

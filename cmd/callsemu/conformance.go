@@ -71,7 +71,7 @@ func (c *conformanceCommand) run(ctx context.Context, out streams) (result confo
 	defer end()
 	tell := progressTo(out.stderr)
 	tell.announce(suite)
-	if err := conformance.ProbeMedia(ctx, suite.Target); err != nil {
+	if err := conformance.ProbeMedia(ctx, suite.Target); err != nil && ctx.Err() == nil { // a run that is over says so itself
 		tell.line(err.Error())
 	}
 	result = suite.Run(ctx, tell.event)
