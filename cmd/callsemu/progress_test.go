@@ -57,15 +57,18 @@ func TestProgressNamesWhatRuns(t *testing.T) {
 
 // TestProgressSaysThatARunIsBeingEnded: once, and what was not finished has not failed.
 func TestProgressSaysThatARunIsBeingEnded(t *testing.T) {
-	var b bytes.Buffer
-	on := &progress{w: &b, columns: func() int { return 80 }}
-	for _, id := range []string{"a/1", "a/2"} {
-		e := conformance.Event{Total: 2}
-		e.Case.ID, e.Status = id, conformance.Unfinished
-		on.event(e)
-	}
-	if text := b.String(); strings.Count(text, "a second Ctrl-C would not let them\n") != 1 || !strings.HasSuffix(text, "\r0 of 2, 0 failed; 0 running") {
-		t.Errorf("written is %q", text)
+	for emulator, want := range map[bool]string{true: "the run is being ended\n", false: "ended: its cases close what they made, and a second Ctrl-C would not let them\n"} {
+		var b bytes.Buffer
+		on := &progress{w: &b, columns: func() int { return 80 }}
+		on.announce(conformance.Suite{Target: conformance.Target{Emulator: emulator}})
+		for _, id := range []string{"a/1", "a/2"} {
+			e := conformance.Event{Total: 2}
+			e.Case.ID, e.Status = id, conformance.Unfinished
+			on.event(e)
+		}
+		if text := b.String(); strings.Count(text, want) != 1 || !strings.HasSuffix(text, "\r0 of 2, 0 failed; 0 running") {
+			t.Errorf("an emulator %t: written is %q", emulator, text)
+		}
 	}
 }
 
