@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,46 +53,36 @@ func mustCA(t *testing.T, dir string) *certs.Source {
 	return source
 }
 
+// accepting is the address of a server that does this with each connection, and closes it.
+func accepting(t *testing.T, do func(net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var working sync.WaitGroup
+	working.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			do(conn)
+			_ = conn.Close()
+		}
+	})
+	t.Cleanup(func() { _ = listener.Close(); working.Wait() })
+	return listener.Addr().String()
+}
+
 func TestWaitTellsWhyAndWhatToDo(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes the connection, nobody answers
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	closing, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			conn, err := closing.Accept()
-			if err != nil {
-				return
-			}
-			_ = conn.(*net.TCPConn).CloseWrite()
-			_ = conn.Close()
-		}
-	}()
-	defer func() { _ = closing.Close(); <-ended }()
-	resetting, err := net.Listen("tcp", "127.0.0.1:0") // what was sent is not read, as at a port for HTTPS alone
-	if err != nil {
-		t.Fatal(err)
-	}
-	reset := make(chan struct{})
-	go func() {
-		defer close(reset)
-		for {
-			conn, err := resetting.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Read(make([]byte, 1))
-			_ = conn.Close()
-		}
-	}()
-	defer func() { _ = resetting.Close(); <-reset }()
+	closing := accepting(t, func(conn net.Conn) { _ = conn.(*net.TCPConn).CloseWrite() })
+	resetting := accepting(t, func(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)) }) // the rest is not read, as at a port for HTTPS alone
 	gone := "//" + porttest.Reserve(t)
 	own, other := t.TempDir(), t.TempDir()
 	mustCA(t, other)
@@ -109,8 +100,8 @@ func TestWaitTellsWhyAndWhatToDo(t *testing.T) {
 		"no TLS":        {"https:" + gone, own, []string{"connection refused", "callsemu serve"}},
 		"TLS at HTTP":   {strings.Replace(answering(t, 200, nil, "").URL, "http:", "https:", 1), own, []string{"HTTP response to HTTPS client", "http://"}},
 		"silent":        {"http://" + silent.Addr().String(), own, []string{"no answer came", "firewall"}},
-		"hangs up":      {"http://" + closing.Addr().String(), own, []string{"begins with https://"}},
-		"resets":        {"http://" + resetting.Addr().String(), own, []string{"begins with https://"}},
+		"hangs up":      {"http://" + closing, own, []string{"begins with https://"}},
+		"resets":        {"http://" + resetting, own, []string{"begins with https://"}},
 		"not a CA file": {secure.URL, "file", []string{"--ca-file", "/_emu/ca.pem"}},
 	} {
 		t.Run(name, func(t *testing.T) {
