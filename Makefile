@@ -14,7 +14,7 @@ test: ## everything: formatting, vet, tests with the race detector, fuzzing for 
 	scripts/tools.sh gcc node browsers ffmpeg
 	$(MAKE) --no-print-directory check
 	$(MAKE) --no-print-directory unit
-	$(MAKE) --no-print-directory fuzz FUZZTIME=3s
+	$(MAKE) --no-print-directory fuzz FUZZTIME=1000x
 	$(MAKE) --no-print-directory tls-test
 	$(MAKE) --no-print-directory e2e
 
@@ -58,7 +58,7 @@ lint: ## golangci-lint, redocly for openapi/, and shellcheck where it is install
 bench: ## the Go benchmarks, allocations included
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-fuzz: ## every fuzz target for FUZZTIME (20s) each
+fuzz: ## every fuzz target for FUZZTIME each: a time (20s) or a count (1000x)
 	scripts/fuzz.sh $(FUZZTIME)
 
 soak: ## a thousand sessions made, connected, used and closed: what do they leave behind

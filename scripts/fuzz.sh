@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module for a while, one after the other: fuzz.sh [TIME, default 20s]
+# Runs every fuzz target of the module for a while, one after the other: fuzz.sh [TIME or COUNT, default 20s]
+# Where a failure has to mean one, give a count (1000x): at the end of a time Go itself sometimes fails a target that found nothing, with
+# "context deadline exceeded".
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
