@@ -308,7 +308,7 @@ func askWith(ctx context.Context, target Target, token, method, url string, send
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, url, send)
 	if err != nil {
-		return 0, nil, nil, fmt.Errorf("%w", err)
+		return 0, nil, nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	client := target.HTTP
