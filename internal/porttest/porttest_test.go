@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestOthersCannotHaveIt: a client that wants this very number, and one who connects there; the test itself can listen.
-func TestOthersCannotHaveIt(t *testing.T) {
-	addr := Reserve(t)
+// mustBeReserved: no client can have the number, nor does one reach anybody there.
+func mustBeReserved(t *testing.T, addr string) {
+	t.Helper()
 	if conn, err := net.Dial("tcp", addr); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("who connects gets %v, %v", conn, err)
 	}
@@ -26,6 +26,11 @@ func TestOthersCannotHaveIt(t *testing.T) {
 	if conn, err := client.Dial("tcp", somewhere.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a client has the number: %v, %v", conn, err)
 	}
+}
+
+func TestTheTestAloneCanListenThere(t *testing.T) {
+	addr := Reserve(t)
+	mustBeReserved(t, addr)
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +49,7 @@ func TestUDPIsInUseAndTCPIsFree(t *testing.T) {
 	if _, err := net.ListenPacket("udp", addr); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("UDP: %v", err)
 	}
+	mustBeReserved(t, addr)
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
